@@ -252,16 +252,17 @@ class Session:
         self._described = {one.name for message in messages for one in message.workflows}
 
     def _next_execute(self) -> Optional[Execute]:
-        with self.connection.reading:
+        connection = self.connection
+        with connection.reading:
             while True:
                 if self._inbox:
                     return self._inbox.popleft()
                 if self.draining is not None:
-                    self.connection.send(Goodbye(self.draining))
+                    connection.send(Goodbye(self.draining))
                     return None
-                if self.connection.ended:
+                if connection.ended:
                     return None
-                messages = self.connection.receive()
+                messages = connection.receive()
                 if len(messages) == 1 and type(messages[0]) is Execute and self.draining is None:
                     # As nearly always.
                     return messages[0]
@@ -304,18 +305,20 @@ class Session:
         streams.flush()
         execution.close()
         messages, log_records = port.take()
-        parts = b"".join(map(connection.encode, messages)) if messages else b""
         metrics = self._meter.read(execution.started)
         finished = connection.finished(execution.run, outcome, metrics, log_records)
         if not connection.fits(finished):
             outcome = too_large(len(finished) - FRAME_HEADER_BYTES, connection.frame_max_bytes)
             finished = connection.finished(execution.run, outcome, metrics, log_records)
+        if messages:
+            finished = b"".join(map(connection.encode, messages)) + finished
         if execution.may_run_on and left_running(execution):
             # Those who wait for the outcome do not wait for what was left behind.
-            connection.write(parts + finished)
-            parts = finished = b""
+            connection.write(finished)
+            finished = b""
             self.recycle_wanted |= stay_behind(execution)
-        self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
+        if registry.recycle_wanted or execution.broke_import:
+            self.recycle_wanted = True
         if registry.version != self._described_version:
             self._describe(registry)
         resident = 0 if self._serves_once else resident_bytes()
@@ -325,7 +328,7 @@ class Session:
         self.port = None
         port.close()
         interrupt.restore()
-        connection.write(parts + finished + idle)
+        connection.write(finished + idle)
         # The supervisor is busy with the outcome meanwhile.
         if self._serves_once:
             self._ran = execution

@@ -44,7 +44,7 @@ class Surroundings:
         self._numbers = Numbers(note)
         self._registries = Registries(note)
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
-        self._glance = Glance(logs.handler)
+        self._glance = Glance()
         self._environment = Environment(note)
         self._aspects: Tuple[Aspect, ...] = (self._environment, Interpreter(), self._loggers, self._libraries)
 

@@ -27,17 +27,13 @@ _of_sys = itemgetter(
 )
 _of_warnings = itemgetter("filters", "showwarning", "formatwarning")
 _of_builtins = itemgetter(*BUILTINS)
-_of_logger = itemgetter("handlers", "filters")
-_of_handler = itemgetter("level", "filters")
 _sys, _warnings, _threading, _logging, _builtins = map(vars, (sys, warnings, threading, logging, builtins))
 
 
 class Glance:
     """Says whether anything is another than it was; which, and what is to be done, the aspects know."""
 
-    def __init__(self, own: logging.Handler) -> None:
-        root = logging.getLogger()
-        self._own, self._root, self._manager = vars(own), vars(root), root.manager
+    def __init__(self) -> None:
         self._environ = os.environ
         self._noted: Optional[Tuple[Any, ...]] = None
         self._seldom = Seldom()
@@ -72,11 +68,8 @@ class Glance:
             _of_warnings(_warnings),
             _threading["excepthook"],
             of_module(_logging),
-            self._manager.disable,
             _of_builtins(_builtins),
             gc.callbacks,
-            _of_handler(self._own),
-            _of_logger(self._root),
         )
 
 

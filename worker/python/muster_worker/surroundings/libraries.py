@@ -6,15 +6,17 @@ import _locale
 import decimal
 import sys
 from operator import attrgetter
+from types import ModuleType
 from typing import Any, Dict, List
 
+from .. import on_import
 from .aspect import Aspect
 
 DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
 of_context = attrgetter(*DECIMAL)
 # Taken before the name is hidden: see `seldom`.
 DEFAULT_CONTEXT = decimal.DefaultContext
-_ASKED = 4
+_MODULES = ("asyncio.events", "urllib.request", "ssl", "multiprocessing.context")
 _NAMES = ("loop", "opener", "https", "start_method", "timeout", "locale", "traps", *DECIMAL)
 
 # Taken before it is watched: to ask is no change.
@@ -23,6 +25,16 @@ _setlocale = _locale.setlocale
 
 class Libraries(Aspect):
     """Of modules that nobody has imported, nothing is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._are_used = False
+        """True once there is one of the modules that nothing but a look tells of."""
+        for name in _MODULES:
+            on_import.when_imported(name, self._note_use)
+
+    def _note_use(self, _: ModuleType) -> None:
+        self._are_used = True
 
     def glance(self) -> Any:
         """The same values as `read`, where somebody may have changed them."""
@@ -37,10 +49,7 @@ class Libraries(Aspect):
 
     def are_as_noted(self) -> bool:
         """True when what neither is noted nor seen at a glance is as it was."""
-        modules = sys.modules
-        if not ("asyncio.events" in modules or "ssl" in modules or "urllib.request" in modules or "multiprocessing.context" in modules):
-            return True
-        return self._mark is not None and bool(_asked() == self._mark[:_ASKED])
+        return not self._are_used or (self._mark is not None and bool(_asked() == self._mark[: len(_MODULES)]))
 
     def read(self) -> Dict[Any, Any]:
         """All the values as they are."""

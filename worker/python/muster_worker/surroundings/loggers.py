@@ -33,21 +33,24 @@ class Loggers(Aspect):
         self._own = own
         self._root = logging.getLogger()
         self._manager = self._root.manager
+        self._of_manager = vars(self._manager)
         self._known = 0
+        self._disabled: Any = None
         self._loggers: List[logging.Logger] = []
-        self._handlers: List[List[logging.Handler]] = []
-        self._lengths: List[int] = []
+        self._lists: List[List[Any]] = []
+        """Those that may be changed in place: of handlers, and of the filters that every record passes."""
+        self._copies: List[List[Any]] = []
         self._watch(note)
 
-    @staticmethod
-    def _watch(note: Callable[[str], None]) -> None:
-        """Notes that a logger is changed; lists of handlers that are changed in place are looked at, by their lengths."""
+    def _watch(self, note: Callable[[str], None]) -> None:
+        """Notes that a logger or the own handler is changed; lists that are changed in place are looked at."""
 
-        def set_attribute(logger: logging.Logger, name: str, value: Any) -> None:
+        def set_attribute(one: logging.Filterer, name: str, value: Any) -> None:
             note("logger")
-            object.__setattr__(logger, name, value)
+            object.__setattr__(one, name, value)
 
-        logging.Logger.__setattr__ = set_attribute  # type: ignore[method-assign,assignment]
+        for kind in (logging.Logger, type(self._own)):
+            kind.__setattr__ = set_attribute  # type: ignore[method-assign,assignment]
         for name in ("addFilter", "removeFilter"):
             setattr(logging.Filterer, name, _noting(getattr(logging.Filterer, name), note))
 
@@ -62,12 +65,18 @@ class Loggers(Aspect):
         self._settle()
 
     def are_as_noted(self) -> bool:
-        """True when no logger is new, and none has more handlers or fewer: the rest is noted, or seen at a glance."""
-        return len(self._manager.loggerDict) == self._known and list(map(len, self._handlers)) == self._lengths
+        """True when no logger is new, and none has other handlers: the rest is noted, or seen at a glance."""
+        manager = self._of_manager
+        return (
+            len(manager["loggerDict"]) == self._known
+            and bool(manager["_disable"] == self._disabled)
+            and self._lists == self._copies
+        )
 
     def _settle(self) -> None:
-        self._handlers = [logger.handlers for logger in self._loggers]
-        self._lengths = list(map(len, self._handlers))
+        self._disabled = self._of_manager["_disable"]
+        self._lists = [self._own.filters, self._root.filters, *(logger.handlers for logger in self._loggers)]
+        self._copies = [one[:] for one in self._lists]
 
     def glance(self) -> Any:
         """What decides about every logger, as fast as it can be had."""

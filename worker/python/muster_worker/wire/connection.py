@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Any, Callable, List, Optional, Union
+from typing import Any, Callable, List, Optional
 
 from . import binary, json_lines, quick
 from .layout import DecodeError
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
 from .messages import TO_SUPERVISOR, TO_WORKER, Exited, Finished, Forked, Idle, Metrics, Outcome, Started, Succeeded
 
+_read, _write = os.read, os.write
 _READ_BYTES = 64 * 1024
 """What a pipe holds. For more, the buffer of each read would be mapped into the process and out again."""
 
@@ -82,12 +83,10 @@ class Connection:
     def write(self, data: bytes) -> None:
         """Writes all of it, or nothing more is ever written: a broken pipe means the supervisor is gone."""
         with self._writing:
-            rest: Union[bytes, memoryview] = data
             try:
-                written = os.write(self.out_fd, rest)
-                while written < len(rest):
-                    rest = memoryview(rest)[written:]
-                    written = os.write(self.out_fd, rest)
+                written = _write(self.out_fd, data)
+                while written < len(data):
+                    written += _write(self.out_fd, memoryview(data)[written:])
             except BrokenPipeError:
                 self.ended = True
 
@@ -100,7 +99,15 @@ class Connection:
 
     def receive(self) -> List[Any]:
         """Reads once, blocking, and returns the messages that are complete by now."""
-        data = os.read(self.in_fd, _READ_BYTES)
+        data = _read(self.in_fd, _READ_BYTES)
+        if not (self._buffer or self.json_mode or self.known_welcome):
+            # One whole frame, as nearly always.
+            message = self.usual(data)
+            if message is not None:
+                return [message]
+        return self._messages_in(data)
+
+    def _messages_in(self, data: bytes) -> List[Any]:
         if not data:
             self.ended = True
             return []
@@ -109,7 +116,6 @@ class Connection:
             if not data:
                 return []
         if not (self._buffer or self.json_mode):
-            # One whole frame, as nearly always.
             message = self.usual(data)
             if message is not None:
                 return [message]
