@@ -140,14 +140,14 @@ class Registry:
 
     def find(self, workflow: str, source: Source) -> Job:
         """How to get the function. No user code is entered here; what cannot be run at all is a Rejection."""
+        own = self._own.get(workflow) if type(source) is Named else None
+        if own is not None:
+            return Uninterruptible(own) if workflow == "conformance.ignore_cancel" else lambda: own
         if isinstance(source, Inline):
             return self._find_inline(workflow, source)
         if isinstance(source, Path):
             return self._find_path(workflow, source)
         assert isinstance(source, Named)
-        own = self._own.get(workflow)
-        if own is not None:
-            return Uninterruptible(own) if workflow == "conformance.ignore_cancel" else lambda: own
         if workflow not in self._entries and not self._candidates():
             raise Rejection(self._not_found(workflow))
         return lambda: self._by_name(workflow)

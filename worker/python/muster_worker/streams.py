@@ -144,21 +144,19 @@ def say(text: str) -> None:
 def flush() -> None:
     """Pushes out what user code printed without a line's end."""
     try:
-        if not _is_flushed(sys.stdout):
-            sys.stdout.flush()
+        stream: Any = sys.stdout
+        # In one of ours that says so nothing can wait.
+        if type(stream) is not _RunStream or not stream.is_flushed:
+            stream.flush()
     except (OSError, ValueError, AttributeError):
         # User code closed or replaced it; there is nothing to save.
         pass
     try:
-        if not _is_flushed(sys.stderr):
-            sys.stderr.flush()
+        stream = sys.stderr
+        if type(stream) is not _RunStream or not stream.is_flushed:
+            stream.flush()
     except (OSError, ValueError, AttributeError):
         pass
-
-
-def _is_flushed(stream: Any) -> bool:
-    """True for one of ours in which nothing can wait."""
-    return type(stream) is _RunStream and stream.is_flushed
 
 
 def scrub_environment() -> None:

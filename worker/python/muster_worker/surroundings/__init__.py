@@ -46,6 +46,7 @@ class Surroundings:
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
         self._glance = Glance()
         self._environment = Environment(note)
+        temporary.watch()
         self._aspects: Tuple[Aspect, ...] = (self._environment, Interpreter(), self._loggers, self._libraries)
 
     def load(self, load: Callable[[], _Result]) -> _Result:

@@ -40,6 +40,11 @@ class Connection:
         """What the Welcome that is due will say: one that says this is passed over."""
         self.usual: Callable[[bytes], Optional[Any]] = quick.execute_of
         """Reads what comes nearly always, if that is what it is given."""
+        # Of every run: the function itself, so that no other stands between.
+        self.started: Callable[[int], bytes] = self._started_line if json_mode else quick.started
+        """Started, encoded: of this run."""
+        self.idle: Callable[[int, int, bool], bytes] = self._idle_line if json_mode else quick.idle
+        """Idle, encoded: of this run, with the resident set in bytes, and whether the worker asks to be replaced."""
         self._writing = threading.Lock()
         self._buffer = bytearray()
 
@@ -50,19 +55,11 @@ class Connection:
         body = binary.encode(TO_SUPERVISOR, message)
         return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
 
-    def started(self, run: int) -> bytes:
-        """Started, encoded."""
-        return self.encode(Started(run)) if self.json_mode else quick.started(run)
-
     def finished(self, run: int, outcome: Outcome, metrics: Metrics, log_records: int) -> bytes:
         """Finished, encoded."""
         if self.json_mode or type(outcome) is not Succeeded:
             return self.encode(Finished(run, outcome, metrics, log_records))
         return quick.succeeded(run, outcome.result, metrics, log_records)
-
-    def idle(self, run: int, rss_bytes: int, recycle: bool) -> bytes:
-        """Idle, encoded."""
-        return self.encode(Idle(run, rss_bytes, recycle)) if self.json_mode else quick.idle(run, rss_bytes, recycle)
 
     def forked(self, worker_id: str, pid: int, recycle: bool) -> bytes:
         """Forked, encoded."""
@@ -71,6 +68,12 @@ class Connection:
     def exited(self, pid: int, status: int) -> bytes:
         """Exited, encoded."""
         return self.encode(Exited(pid, status)) if self.json_mode else quick.exited(pid, status)
+
+    def _started_line(self, run: int) -> bytes:
+        return self.encode(Started(run))
+
+    def _idle_line(self, run: int, rss_bytes: int, recycle: bool) -> bytes:
+        return self.encode(Idle(run, rss_bytes, recycle))
 
     def fits(self, encoded: bytes) -> bool:
         """True when the supervisor takes a message of this size."""
