@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 from . import binary, json_lines, quick
 from .layout import DecodeError
@@ -55,10 +55,10 @@ class Connection:
         body = binary.encode(TO_SUPERVISOR, message)
         return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
 
-    def finished(self, run: int, outcome: Outcome, metrics: Metrics, log_records: int) -> bytes:
+    def finished(self, run: int, outcome: Outcome, metrics: Tuple[int, int, int, int], log_records: int) -> bytes:
         """Finished, encoded."""
         if self.json_mode or type(outcome) is not Succeeded:
-            return self.encode(Finished(run, outcome, metrics, log_records))
+            return self.encode(Finished(run, outcome, Metrics._make(metrics), log_records))
         return quick.succeeded(run, outcome.result, metrics, log_records)
 
     def forked(self, worker_id: str, pid: int, recycle: bool) -> bytes:

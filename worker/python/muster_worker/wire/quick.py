@@ -22,7 +22,6 @@ from .messages import (
     Fork,
     Forked,
     Idle,
-    Metrics,
     Named,
     Started,
     Succeeded,
@@ -44,7 +43,7 @@ def started(run: int) -> bytes:
     return _STARTED_HEAD + _u32(run)
 
 
-def succeeded(run: int, result: bytes, metrics: Metrics, log_records: int) -> bytes:
+def succeeded(run: int, result: bytes, metrics: Tuple[int, int, int, int], log_records: int) -> bytes:
     """The frame of Finished, with a result."""
     size = len(result)
     wall, user, system, peak = metrics
