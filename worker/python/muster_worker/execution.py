@@ -33,7 +33,7 @@ class CancelRequest(NamedTuple):
 class Execution:
     """The state of one run. Fields are written by the main thread and the watcher, one word at a time.
 
-    What few runs ever set has its first value here, once for all of them.
+    What few runs ever set or ask has its first value here, once for all of them.
     """
 
     deadline: Optional[float] = None
@@ -43,16 +43,11 @@ class Execution:
     closed = False
     late: Optional[Callable[[], LateLog]] = None
     """Gives the log for what comes after the end; a terminal has none."""
-    request: Optional[CancelRequest] = None
     delivered = False
     task_told = False
-    broke_import = False
-    may_run_on = False
-    """True once there is anything that may still be at work at its end."""
     loop: Optional[asyncio.AbstractEventLoop] = None
     task: Optional[asyncio.Task[Any]] = None
     _handed_over: Optional[weakref.WeakSet[Carried]] = None
-    _cancelled: Optional[threading.Event] = None
     _context: Optional[Dict[str, Any]] = None
 
     def __init__(
@@ -75,6 +70,11 @@ class Execution:
         self.threads: List[Tuple[threading.Thread, bool]] = []
         """The threads that were started in it, and whether user code itself started them."""
         self._context_text = context
+        self.request: Optional[CancelRequest] = None
+        self.broke_import = False
+        self.may_run_on = False
+        """True once there is anything that may still be at work at its end."""
+        self._cancelled: Optional[threading.Event] = None
 
     @classmethod
     def of(cls, execute: Execute, port: Port) -> Execution:

@@ -25,7 +25,6 @@ class FramePort:
     calls: Optional[Calls] = None
     execution: Optional[Execution] = None
     """The execution while it runs: it may ask calls."""
-    _logs: Optional[LogBatch] = None
     _late: Optional[LateLog] = None
 
     def __init__(self, connection: Connection, terms: Terms, run: int, read_once: Callable[[], None]) -> None:
@@ -33,6 +32,7 @@ class FramePort:
         self._terms = terms
         self._run = run
         self._read_once = read_once
+        self._logs: Optional[LogBatch] = None
 
     def close(self) -> None:
         """The run has ended. Calls know their execution, which knows its port: cut here, or it is the garbage collector's."""

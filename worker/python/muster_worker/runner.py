@@ -16,6 +16,7 @@ Job = Callable[[], Definition]
 """Loads the user code and says which function of it to run."""
 _PLAIN = frozenset((dict, list, str, int, float, bool, type(None)))
 """What most functions return, and nobody can wait for."""
+_set_carried = carried.set
 # What a named tuple is made by, without a call of its constructor in between.
 _made: Callable[[Type[Succeeded], Tuple[bytes]], Succeeded] = tuple.__new__
 
@@ -35,7 +36,7 @@ def run(execution: Execution, job: Job, params: bytes) -> Outcome:
 
     To be called in a context of the execution's own: it stays the one that the context is of.
     """
-    carried.set(execution)
+    _set_carried(execution)
     try:
         try:
             is_held = type(job) is Uninterruptible

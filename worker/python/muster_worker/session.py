@@ -285,7 +285,8 @@ class Session:
             early, self._early_cancel = self._early_cancel, None
             if early.run == run_number:
                 self._cancel(early)
-        self._watcher.nudge()
+        if self._watcher.rests:
+            self._watcher.nudge()
         try:
             job = registry.find(workflow, source)
         except Rejection as rejection:

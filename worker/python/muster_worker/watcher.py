@@ -31,7 +31,8 @@ class Watcher:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._asleep = False
+        self.rests = True
+        """True while it is not started, or sleeps for good: it is to be nudged when there is work."""
         self._is_lost = False
         self._is_over = False
         self._is_started = False
@@ -44,7 +45,7 @@ class Watcher:
 
     def start(self) -> None:
         """Starts the thread."""
-        self._is_over, self._is_started = False, True
+        self._is_over, self._is_started, self.rests = False, True, False
         self._ended.acquire()
         start_new_thread(self._loop, ())
 
@@ -55,16 +56,15 @@ class Watcher:
         with self._ended:
             self._is_started = False
         self._alarm = queue.SimpleQueue()
-        self._asleep = False
+        self.rests = True
 
     def nudge(self) -> None:
-        """Says that there is work again. Costs nothing while the watcher is awake."""
-        if not self._is_started:
-            if not self.stays_away:
-                self.start()
-        elif self._asleep:
-            self._asleep = False
+        """Says that there is work again, to a watcher that rests."""
+        if self._is_started:
+            self.rests = False
             self._alarm.put(None)
+        elif not self.stays_away:
+            self.start()
 
     def ends_within(self, code: int, seconds: float) -> bool:
         """Ends the process then, unless it has ended by itself; False when there is no thread to do so."""
@@ -114,10 +114,10 @@ class Watcher:
         self._session.departure.now(code)
 
     def _sleep(self) -> None:
-        self._asleep = True
+        self.rests = True
         if self._session.busy is None:
             self._alarm.get()
-        self._asleep = False
+        self.rests = False
 
     def _attend(self) -> None:
         """Waits one tick for the wire, and looks at the clock."""

@@ -105,7 +105,8 @@ class Connection:
         data = _read(self.in_fd, _READ_BYTES)
         if not (self._buffer or self.json_mode or self.known_welcome):
             # One whole frame, as nearly always.
-            message = self.usual(data)
+            usual = self.usual
+            message = usual(data)
             if message is not None:
                 return [message]
         return self._messages_in(data)
