@@ -85,13 +85,7 @@ impl RunReporter {
                 () = tokio::task::yield_now(), if !later.is_empty() => {}
             }
             for event in taken.drain(..) {
-                match event {
-                    ExecutorEvent::Live(live) => later.push(LaterEvent::Live(live)),
-                    ExecutorEvent::Finished(ended) if events.is_shown_later(ended.attempt()) => {
-                        later.push(LaterEvent::Finished(ended));
-                    }
-                    event => self.pass_on(event, &large),
-                }
+                self.pass_on(event, &events, &mut later, &large);
             }
             later.take_turn().for_each(|next| self.pass_on_later(next, &large));
         }
@@ -109,10 +103,19 @@ impl RunReporter {
         }
     }
 
-    fn pass_on(self: &Arc<Self>, event: ExecutorEvent, large: &LargeEnds) {
+    fn pass_on(
+        self: &Arc<Self>,
+        event: ExecutorEvent,
+        events: &ExecutorEvents,
+        later: &mut LaterEvents,
+        large: &LargeEnds,
+    ) {
         match event {
             ExecutorEvent::Started { attempt, worker: _, at_us } => self.started(attempt, at_us),
-            ExecutorEvent::Live(live) => self.show(live.event()),
+            ExecutorEvent::Live(live) => later.push(LaterEvent::Live(live)),
+            ExecutorEvent::Finished(ended) if events.is_shown_later(ended.attempt()) => {
+                later.push(LaterEvent::Finished(ended));
+            }
             ExecutorEvent::Finished(ended) => self.ended(ended, large),
             ExecutorEvent::ReadState(question) => self.read_state(question),
             ExecutorEvent::WorkerReady { origin, took } => self.metrics.worker_ready(origin, took),
