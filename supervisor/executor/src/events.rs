@@ -29,6 +29,9 @@ const EVENTS_AT_ONCE: usize = 256;
 /// What nobody waits for goes with what comes next, or alone after so long.
 const HOLD: Duration = Duration::from_millis(2);
 
+/// How soon it is looked whether more of a run may be shown.
+const SHOW_LEFT_OUT_EVERY: Duration = Duration::from_millis(100);
+
 /// Something that happened, or that a run asks for.
 #[derive(Debug)]
 pub enum ExecutorEvent {
@@ -180,7 +183,8 @@ pub(super) fn channel() -> (EventSender, ExecutorEvents) {
         live: Arc::clone(&live),
         held: RefCell::default(),
         progress: RefCell::default(),
-        shares: RefCell::default(),
+        shown: RefCell::default(),
+        leaves_out: Notify::new(),
         holds: Notify::new(),
     };
     (sender, ExecutorEvents { events: received, live })
@@ -216,6 +220,24 @@ impl LiveWaiting {
     }
 }
 
+/// What a run has shown, and what it said last where that was left out.
+#[derive(Debug)]
+struct ShownRun {
+    share: LiveShare,
+    left_out: Option<LiveEvent>,
+}
+
+impl ShownRun {
+    fn new(now: Instant) -> Self {
+        Self { share: LiveShare::new(now), left_out: None }
+    }
+
+    fn take_left_out(&mut self, now: Instant) -> Option<LiveEvent> {
+        let bytes = self.left_out.as_ref()?.size_bytes();
+        if self.share.take(bytes, now) { self.left_out.take() } else { None }
+    }
+}
+
 /// What is told with what comes next.
 #[derive(Debug, Default)]
 struct HeldEvents {
@@ -234,8 +256,10 @@ pub(super) struct EventSender {
     held: RefCell<HeldEvents>,
     /// How far runs are, since it was told last.
     progress: RefCell<HashMap<Attempt, RunProgress>>,
-    /// How much each run has shown.
-    shares: RefCell<HashMap<Attempt, LiveShare>>,
+    /// What each run has shown.
+    shown: RefCell<HashMap<Attempt, ShownRun>>,
+    /// Notified when lines are left out.
+    leaves_out: Notify,
     /// Notified when something is held.
     holds: Notify,
 }
@@ -256,7 +280,7 @@ impl EventSender {
     /// for each end would cost as much as a short run. So the end of a lone run is told at once, and of those with a
     /// backlog no more are held than wait, which leaves whoever fills it the time of the other half.
     pub(super) fn tell_end(&self, ended: EndedRun, waiting: usize) {
-        self.shares.borrow_mut().remove(&ended.attempt());
+        self.shown.borrow_mut().remove(&ended.attempt());
         self.hold(ExecutorEvent::Finished(Box::new(ended)), 1);
         if self.held.borrow().ends > waiting {
             self.tell_held();
@@ -307,11 +331,43 @@ impl EventSender {
             return;
         }
         let now = Instant::now();
-        let mut shares = self.shares.borrow_mut();
-        let share = shares.entry(live.attempt()).or_insert_with(|| LiveShare::new(now));
-        let event = if share.take(live.size_bytes(), now) { self.admit(live) } else { None };
-        drop(shares);
-        self.tell_all(event);
+        {
+            let mut shown = self.shown.borrow_mut();
+            let run = shown.entry(live.attempt()).or_insert_with(|| ShownRun::new(now));
+            if !run.share.take(live.size_bytes(), now) {
+                // The latest is kept, for a run that then says nothing more for long.
+                run.left_out = Some(live);
+                return self.leaves_out.notify_one();
+            }
+            run.left_out = None;
+        }
+        if let Some(event) = self.admit(live) {
+            self.tell(event);
+        }
+    }
+
+    /// Shows what runs said last where it was left out, once they may show more, for ever.
+    pub(super) async fn keep_showing(&self) {
+        loop {
+            self.leaves_out.notified().await;
+            loop {
+                tokio::time::sleep(SHOW_LEFT_OUT_EVERY).await;
+                if self.show_left_out() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// True when nothing is left out any more.
+    fn show_left_out(&self) -> bool {
+        let now = Instant::now();
+        let mut shown = self.shown.borrow_mut();
+        let due: Vec<LiveEvent> = shown.values_mut().filter_map(|run| run.take_left_out(now)).collect();
+        let is_all = shown.values().all(|run| run.left_out.is_none());
+        drop(shown);
+        due.into_iter().filter_map(|live| self.admit(live)).for_each(|event| self.tell(event));
+        is_all
     }
 
     /// Makes it an event, if there is room for it.
@@ -397,6 +453,35 @@ mod tests {
         }
         assert!(live(&taken, attempt(1)) < 5_000, "{}", live(&taken, attempt(1)));
         assert_eq!(live(&taken, attempt(2)), 1);
+    }
+
+    #[tokio::test]
+    async fn what_a_run_said_last_is_shown_though_it_said_too_much() {
+        let (sender, mut events) = channel();
+        let last = attempt(2);
+        // Each is more than what a run may show at once.
+        sender.show(logged(last, 5 << 20));
+        sender.show(logged(last, 10));
+        sender.show(logged(last, 20));
+        let mut shown = Vec::new();
+        let all = async {
+            while shown.len() < 2 {
+                let mut taken = Vec::new();
+                events.take(&mut taken).await;
+                shown.extend(taken.iter().map(shown_bytes));
+            }
+        };
+        tokio::select! {
+            () = sender.keep_showing() => {}
+            () = all => {}
+        }
+        assert_eq!(shown, [5 << 20, 20]);
+    }
+
+    fn shown_bytes(event: &ExecutorEvent) -> usize {
+        let ExecutorEvent::Live(live) = event else { panic!("{event:?}") };
+        let LiveEvent::Logged(_, lines) = live.event() else { panic!("{live:?}") };
+        lines.iter().map(|line| line.message.len()).sum()
     }
 
     #[tokio::test]

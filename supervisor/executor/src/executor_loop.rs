@@ -167,7 +167,7 @@ impl ExecutorLoop {
 
     /// Tells in time what goes with something else, for ever.
     pub(super) async fn keep_telling(self: Rc<Self>) {
-        self.events.keep_telling().await;
+        tokio::join!(self.events.keep_telling(), self.events.keep_showing());
     }
 
     /// Wakes the pool at its deadlines, for ever.

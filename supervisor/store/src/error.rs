@@ -100,13 +100,11 @@ impl StoreError {
         match self {
             Self::Unreachable { backend, message }
             | Self::Locked { backend, message, .. }
-            | Self::StalePlan { backend, message } => Self::CommitUnknown { backend, message },
-            error @ (Self::CommitUnknown { .. }
-            | Self::Refused { .. }
-            | Self::NotBuilt
-            | Self::Incompatible { .. }
-            | Self::Corrupt { .. }
-            | Self::Failed { .. }) => error,
+            | Self::Refused { backend, message, .. }
+            | Self::StalePlan { backend, message }
+            | Self::Incompatible { backend, message }
+            | Self::Failed { backend, message } => Self::CommitUnknown { backend, message },
+            error @ (Self::CommitUnknown { .. } | Self::NotBuilt | Self::Corrupt { .. }) => error,
         }
     }
 

@@ -30,7 +30,7 @@ class _Watch:
         loader = getattr(spec, "loader", None)
         # Built-in and frozen modules are loaded by a class, which is there for all of them.
         if not isinstance(loader, type) and hasattr(loader, "exec_module"):
-            _wrap(loader, self.awaited.pop(name, []), around)
+            _wrap(loader, name, around)
         return spec
 
     def _ask_others(self, name: str, path: Any, target: Any) -> Any:
@@ -42,8 +42,11 @@ class _Watch:
         return None
 
 
-def _wrap(loader: Any, actions: List[Action], around: Optional[Around]) -> None:
-    """Has the module loaded as before, once, with what is to be done around and after it."""
+def _wrap(loader: Any, name: str, around: Optional[Around]) -> None:
+    """Has the module loaded as before, once, with what is to be done around it, and after it once it is there.
+
+    Who only looks whether there is such a module loads none, and a first import may fail: what waits for it waits on.
+    """
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
@@ -52,7 +55,7 @@ def _wrap(loader: Any, actions: List[Action], around: Optional[Around]) -> None:
             execute(module)
         else:
             around(lambda: execute(module))
-        for action in actions:
+        for action in _watch.awaited.pop(name, []):
             action(module)
 
     loader.exec_module = exec_module

@@ -54,6 +54,7 @@ SPOILT = {
     ),
     "root logger flag": ("logging", "logging.root.disabled = True; logging.raiseExceptions = False", "[logging.root.disabled, logging.raiseExceptions]"),
     "root filter": ("logging", "logging.root.addFilter(lambda r: False); logging.root.handlers[0].addFilter(lambda r: False); logging.root.handlers[0].setLevel(50)", "[len(logging.root.filters), len(logging.root.handlers[0].filters), logging.root.handlers[0].level]"),
+    "root lists": ("logging", "vars(logging.root)['handlers'] = []; vars(logging.root)['filters'] = [print]", "[len(logging.root.handlers), len(logging.root.filters)]"),
     "warnings": ("warnings", "warnings.simplefilter('error')", "warnings.warn('harmless')"),
     "warnings shown": ("logging, warnings", "logging.captureWarnings(False)", "warnings.showwarning.__module__"),
     "socket": ("socket", "socket.setdefaulttimeout(0.001)", "socket.getdefaulttimeout()"),
@@ -126,6 +127,14 @@ def test_what_a_run_changes_is_put_back(worker: Worker, name: str) -> None:
     logged = worker.code("import logging\ndef main(params):\n    logging.info('info')\n    logging.getLogger('some').debug('debug')\n    print('printed')\n")
     assert logged.lines == ["info"]
     worker.stderr_with("printed")
+
+
+def test_what_was_looked_for_before_it_was_imported_is_put_back_too(worker: Worker) -> None:
+    seen = "import ssl\ndef main(params):\n    return ssl._create_default_https_context.__name__\n"
+    assert worker.code("import importlib.util\ndef main(params):\n    return importlib.util.find_spec('ssl') is not None\n").result
+    before = worker.code(seen).result
+    worker.code("import ssl\ndef main(params):\n    ssl._create_default_https_context = ssl._create_unverified_context\n")
+    assert worker.code(seen).result == before
 
 
 def test_a_context_variable_is_of_one_run(tmp_path: Path) -> None:

@@ -116,6 +116,26 @@ async fn the_lines_of_a_run_are_shown_before_its_end_however_many_they_are() {
     assert_eq!(heard(&mut watching).await["status"], "SUCCESS");
 }
 
+#[tokio::test]
+async fn the_lines_of_a_run_stand_before_the_end_of_no_other() {
+    let mut line = TestLine::start().await;
+    let talkative = line.accept(&json!({})).await;
+    let _of_talkative = line.executor.submitted().await;
+    line.accept(&json!({})).await;
+    let of_quiet = line.executor.submitted().await;
+    let lines: Vec<_> = (1..=768).map(log_line).collect();
+    for message in lines.chunks(256) {
+        line.executor.show(LiveEvent::Logged(talkative, message.to_vec()));
+    }
+    let free = line.slots.free();
+    line.executor.finish(of_quiet, RunEnding::Succeeded { result: JsonBytes::of(&json!(2)) });
+    while line.slots.free() == free {
+        tokio::task::yield_now().await;
+    }
+    let shown = line.bus.live_log(talkative.execution_id).await.unwrap().len();
+    assert!(shown < lines.len(), "the other has ended, and {shown} lines are shown");
+}
+
 fn log_line(sequence: u64) -> LogLine {
     LogLine {
         sequence,

@@ -7,7 +7,7 @@ use std::path::Path;
 use muster_core::execution::Status;
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, claimant, postgres, success};
+use crate::fixture::{Fixture, claimant, new_execution, postgres, success};
 
 /// The statements of a version by their names.
 fn statements(version: &str) -> Vec<(String, String)> {
@@ -73,7 +73,8 @@ async fn a_supervisor_that_reads_the_text_on_the_row_finds_it_in_what_it_claims(
     let asked = fixture.row(id).await.request.unwrap();
     let mut session = with_earlier_rights(&fixture).await;
     let take = format!(
-        "SET muster.reads_request_text = on; \
+        "CREATE TEMPORARY TABLE execution_requests AS SELECT '{id}'::uuid AS execution_id, '{{}}' AS request_text; \
+         SET muster.reads_request_text = on; \
          UPDATE executions SET status = 'RUNNING', attempt = 1, lease_owner = '{owner}' WHERE id = '{id}'"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(take)).execute(&mut session).await.unwrap();
@@ -94,6 +95,41 @@ async fn what_others_delete_takes_along_what_was_asked_for() {
     assert_eq!(fixture.texts(asked).await, [kept.to_string()]);
     sqlx::raw_sql("TRUNCATE executions").execute(&mut session).await.unwrap();
     assert!(fixture.texts(asked).await.is_empty());
+    let again = fixture.submitted().await;
+    fixture.sql("TRUNCATE executions, execution_requests").await;
+    assert!(fixture.texts(asked).await.is_empty(), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_makes_triggers_of_what_is_done_with_other_rights() {
+    let fixture = postgres().await;
+    fixture.submitted().await;
+    let mut session = with_earlier_rights(&fixture).await;
+    for (event, function) in [
+        ("BEFORE INSERT", "executions_request_for_earlier"),
+        ("AFTER DELETE", "executions_forget_requests"),
+        ("BEFORE INSERT", "muster_definitions_changed"),
+    ] {
+        let trigger = format!(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS mine (id uuid, request jsonb, request_text text, parameters jsonb); \
+             CREATE TRIGGER mine {event} ON mine FOR EACH ROW EXECUTE FUNCTION {function}()"
+        );
+        let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&mut session).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_a_restore_left_behind_keeps_no_other_away() {
+    let fixture = postgres().await;
+    let (new, me) = (new_execution(), claimant());
+    fixture.claim(&me, new.clone()).await;
+    let without_triggers = "ALTER TABLE executions DISABLE TRIGGER USER; DELETE FROM executions; \
+        UPDATE execution_requests SET request_text = '{}'";
+    fixture.sql(without_triggers).await;
+    let again = fixture.claim(&me, new.clone()).await;
+    let stored = fixture.row(again.attempt.execution_id).await.request.unwrap();
+    assert_eq!(stored.get(), new.request.get());
 }
 
 /// A session of a user who was given rights before there was a table of requests.

@@ -22,6 +22,7 @@ of_module = itemgetter(*_MODULE)
 _NAMES: List[Dict[Any, Any]] = [vars(logging)["_levelToName"], vars(logging)["_nameToLevel"]]
 _switches = attrgetter("level", "propagate", "disabled")
 _lists = attrgetter("handlers", "filters")
+_of_logger, _of_handler = itemgetter("handlers", "filters"), itemgetter("level", "filters")
 _NEW = {"level": logging.NOTSET, "propagate": True, "disabled": False, "handlers": (), "filters": ()}
 
 
@@ -37,8 +38,11 @@ class Loggers(Aspect):
         self._known = 0
         self._disabled: Any = None
         self._loggers: List[logging.Logger] = []
+        self._of_root, self._of_own = vars(self._root), vars(own)
+        """What every record passes is looked at whole: whoever replaces it there need not set an attribute."""
+        self._passed: Any = None
         self._lists: List[List[Any]] = []
-        """Those that may be changed in place: of handlers, and of the filters that every record passes."""
+        """The handlers of the others, which may be changed in place."""
         self._copies: List[List[Any]] = []
         self._watch(note)
 
@@ -70,12 +74,14 @@ class Loggers(Aspect):
         return (
             len(manager["loggerDict"]) == self._known
             and bool(manager["_disable"] == self._disabled)
+            and bool((_of_logger(self._of_root), _of_handler(self._of_own)) == self._passed)
             and self._lists == self._copies
         )
 
     def _settle(self) -> None:
         self._disabled = self._of_manager["_disable"]
-        self._lists = [self._own.filters, self._root.filters, *(logger.handlers for logger in self._loggers)]
+        self._passed = ((self._root.handlers[:], self._root.filters[:]), (self._own.level, self._own.filters[:]))
+        self._lists = [logger.handlers for logger in self._loggers if logger is not self._root]
         self._copies = [one[:] for one in self._lists]
 
     def glance(self) -> Any:

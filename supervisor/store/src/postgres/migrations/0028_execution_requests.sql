@@ -7,9 +7,9 @@ CREATE TABLE execution_requests (
 
 -- A supervisor of an earlier version reads it on the row of the execution: in whatever is changed by somebody who does not say
 -- that it reads this table it is put there at that moment, in the columns that version reads. Its user may have rights to what there
--- was before only, so this is done with those of whoever made the table.
-CREATE OR REPLACE FUNCTION executions_request_for_earlier() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+-- was before only, so this is done with those of whoever makes the table, which is why the function is made anew.
+DROP FUNCTION executions_request_for_earlier() CASCADE;
+CREATE FUNCTION executions_request_for_earlier() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF NEW.request_text IS NULL THEN
         SELECT request_text INTO NEW.request_text FROM execution_requests WHERE execution_id = NEW.id;
@@ -24,20 +24,21 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
-DROP TRIGGER executions_request_for_earlier ON executions;
 CREATE TRIGGER executions_request_for_earlier BEFORE UPDATE ON executions FOR EACH ROW
     WHEN (NEW.request IS NULL AND current_setting('muster.reads_execution_requests', true) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION executions_request_for_earlier();
 
 -- And what such a supervisor, or anybody by hand, deletes takes along what was asked for.
-CREATE FUNCTION executions_forget_requests() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION executions_forget_requests() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         TRUNCATE execution_requests;
     ELSE
         DELETE FROM execution_requests WHERE execution_id = OLD.id;
     END IF;
+    RETURN NULL;
+EXCEPTION WHEN object_in_use THEN
+    -- Both are named in one TRUNCATE.
     RETURN NULL;
 END
 $$;
@@ -47,3 +48,16 @@ CREATE TRIGGER executions_forget_request AFTER DELETE ON executions FOR EACH ROW
     EXECUTE FUNCTION executions_forget_requests();
 CREATE TRIGGER executions_forget_all_requests AFTER TRUNCATE ON executions FOR EACH STATEMENT
     EXECUTE FUNCTION executions_forget_requests();
+
+-- What is done with the rights of another one is done on these tables only: nobody makes triggers of it on tables of their own, and
+-- tables of the same name, temporary ones or in a schema that comes first, are not found.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['executions_request_for_earlier()', 'executions_forget_requests()', 'muster_definitions_changed()'] LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', name);
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END
+$$;

@@ -37,6 +37,8 @@ WITH claimed AS (
     SELECT id, request_text
     FROM UNNEST($1::uuid[], $6::text[]) AS new (id, request_text)
     WHERE (id IN (SELECT id FROM claimed WHERE fresh)) IS TRUE
+    -- What a restore or a hand left behind is another one's.
+    ON CONFLICT (execution_id) DO UPDATE SET request_text = excluded.request_text
 ), noted AS (
     INSERT INTO execution_events (execution_id, at, event, attempt, supervisor)
     SELECT id, clock_timestamp(), 'claimed', attempt, lease_owner FROM claimed

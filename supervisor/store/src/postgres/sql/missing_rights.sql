@@ -3,7 +3,8 @@ SELECT needed.right_name || ' ' || needed.table_name AS missing
 FROM (
     VALUES
     ('executions', 'SELECT'), ('executions', 'INSERT'), ('executions', 'UPDATE'), ('executions', 'DELETE'),
-    ('execution_requests', 'SELECT'), ('execution_requests', 'INSERT'),
+    ('execution_requests', 'SELECT'), ('execution_requests', 'INSERT'), ('execution_requests', 'UPDATE'),
+    ('execution_requests', 'DELETE'),
     ('execution_logs', 'SELECT'), ('execution_logs', 'INSERT'),
     ('execution_events', 'SELECT'), ('execution_events', 'INSERT'),
     ('unpublished_outcomes', 'SELECT'), ('unpublished_outcomes', 'INSERT'), ('unpublished_outcomes', 'DELETE'),

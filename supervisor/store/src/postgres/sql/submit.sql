@@ -31,5 +31,7 @@ WITH entered AS (
     SELECT id, request_text
     FROM UNNEST($1::uuid[], $6::text[]) AS new (id, request_text)
     WHERE (id IN (SELECT id FROM entered)) IS TRUE
+    -- What a restore or a hand left behind is another one's.
+    ON CONFLICT (execution_id) DO UPDATE SET request_text = excluded.request_text
 )
 SELECT id FROM entered
