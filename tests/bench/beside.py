@@ -11,6 +11,7 @@ import re
 import signal
 import statistics
 import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -19,6 +20,16 @@ from typing import Any, Callable, Dict, List
 BACKLOG = 3_000
 # What a no-op costs is all that is measured, so its code does nothing.
 NOTHING = "export default async () => null;\n"
+
+
+def folder_with(**workflows: str) -> tempfile.TemporaryDirectory[str]:
+    """A folder that is gone at the end, with these workflows by their names, and one that does nothing."""
+    folder = tempfile.TemporaryDirectory(prefix="muster-bench-")
+    known = Path(folder.name) / "workflows"
+    known.mkdir()
+    for name, code in {"nothing": NOTHING, **workflows}.items():
+        (known / f"{name}.js").write_text(code)
+    return folder
 
 
 class Supervisor:

@@ -12,13 +12,12 @@ import json
 import os
 import statistics
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Dict, List, Set
 
-from beside import NOTHING, Supervisor, fill, sql
+from beside import Supervisor, fill, folder_with, sql
 
 PAGES = ["", "executions", "limits"]
 WATCH = Path(__file__).resolve().parents[1] / "dashboard" / "watch.js"
@@ -43,10 +42,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--port", type=int, default=18_480)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
+    with folder_with() as name:
         folder = Path(name)
-        (folder / "workflows").mkdir()
-        (folder / "workflows" / "nothing.js").write_text(NOTHING)
         service = Supervisor(given.supervisor, folder, given.port, min_workers=4, max_workers=4)
         try:
             begun = time.monotonic()

@@ -10,11 +10,10 @@ import argparse
 import json
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
-from beside import NOTHING, Supervisor, in_turns, sql
+from beside import Supervisor, folder_with, in_turns, sql
 
 DUE = """
 UPDATE webhook_deliveries SET due_at = clock_timestamp(), attempts = 0, delivered_at = NULL WHERE webhook_id = (SELECT id FROM webhooks);
@@ -35,10 +34,8 @@ def main() -> None:
     url = f"http://127.0.0.1:{dead.getsockname()[1]}/"
     if given.receiver == "refuses":
         dead.close()
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
+    with folder_with() as name:
         folder = Path(name)
-        (folder / "workflows").mkdir()
-        (folder / "workflows" / "nothing.js").write_text(NOTHING)
         key = subprocess.run([given.supervisor, "secret", "key"], capture_output=True, text=True, check=True).stdout.strip()
         settings = {"min_workers": 4, "max_workers": 4, "webhook_allow_private": "true", "secret_key": key}
         worker = Supervisor(given.supervisor, folder, given.port, **settings)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import tempfile
 from pathlib import Path
 from typing import List
 
-from beside import NOTHING, Supervisor, fill, sql
+from beside import Supervisor, fill, folder_with, sql
 from retention import ENDED
 
 
@@ -28,10 +27,8 @@ def main() -> None:
     url = os.environ["MUSTER_DATABASE_URL"]
     empty = f"{url.rsplit('/', 1)[0]}/empty"
     sql("CREATE DATABASE empty")
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
+    with folder_with() as name:
         folder = Path(name)
-        (folder / "workflows").mkdir()
-        (folder / "workflows" / "nothing.js").write_text(NOTHING)
         running: List[Supervisor] = []
         try:
             for at, database in enumerate((url, empty)):

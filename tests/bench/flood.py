@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Dict, List
 
-from beside import NOTHING, Supervisor
+from beside import Supervisor, folder_with
 
 BESIDE = {
     "nothing": "",
@@ -33,13 +32,9 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=5, help="of each kind")
     parser.add_argument("--port", type=int, default=18_470)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
-        folder = Path(name)
-        (folder / "workflows").mkdir()
-        for kind, each in BESIDE.items():
-            code = NOTHING if kind == "nothing" else WITHOUT_END.format(each=each)
-            (folder / "workflows" / f"{kind}.js").write_text(code)
-        worker = Supervisor(given.supervisor, folder, given.port, min_workers=3, max_workers=3)
+    endless = {kind: WITHOUT_END.format(each=each) for kind, each in BESIDE.items() if kind != "nothing"}
+    with folder_with(**endless) as name:
+        worker = Supervisor(given.supervisor, Path(name), given.port, min_workers=3, max_workers=3)
         try:
             measure(worker, given.windows, given.executions)
         finally:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import tempfile
 import time
 from pathlib import Path
 from typing import List
 
-from beside import NOTHING, Supervisor, fill, in_turns, sql
+from beside import Supervisor, fill, folder_with, in_turns, sql
 
 ENDED = """
 INSERT INTO executions (id, workflow_name, status, result, duration_ms, attempt, max_attempts, queue, run_after, created_at, started_at,
@@ -48,10 +47,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--port", type=int, default=18_420)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
+    with folder_with() as name:
         folder = Path(name)
-        (folder / "workflows").mkdir()
-        (folder / "workflows" / "nothing.js").write_text(NOTHING)
         running: List[Supervisor] = []
         try:
             running.append(Supervisor(given.supervisor, folder, given.port, min_workers=4, max_workers=4))

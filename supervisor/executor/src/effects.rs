@@ -11,9 +11,10 @@ use muster_core::pool::{
 use muster_protocol::{CancelReason, LogLevel, ToWorker, feature};
 use serde_json::json;
 
-use super::events::{ExecutorEvent, LiveEvent};
+use super::events::ExecutorEvent;
 use super::executor_loop::{ExecutorLoop, ExecutorState};
 use super::link::WorkerLink;
+use super::live::LiveEvent;
 use super::logs;
 use super::recording::RunRecording;
 use super::run::ExecutorRun;

@@ -7,22 +7,18 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_core::execution::{Attempt, Change, EndKind, LogLine, Secrets};
+use muster_core::execution::{Attempt, EndKind};
 use muster_core::pool::WorkerId;
 use muster_system::vital;
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::live_share::LiveShare;
+use super::live::{LiveEvent, LiveRoom, RunProgress, WaitingLive};
+use super::live_share::ShownRun;
 use super::run::EndedRun;
 
-/// So much for live views waits at most.
-const LIVE_WAITING_MAX_BYTES: usize = 16 * 1024 * 1024;
-/// And so much of one run: it is passed on within a moment.
-const LIVE_OF_A_RUN_MAX_BYTES: usize = 1024 * 1024;
 /// So many are taken off the channel at once, and what was told together with the last of them.
 const EVENTS_AT_ONCE: usize = 256;
 
@@ -100,58 +96,6 @@ impl WorkerOrigin {
     }
 }
 
-/// News of a run that only live views need.
-#[derive(Debug)]
-pub enum LiveEvent {
-    /// New lines of its log; the whole log comes with the outcome.
-    Logged(Attempt, Vec<LogLine>),
-    /// A run told how far it is.
-    Progressed(Attempt, RunProgress),
-    /// It asked for a change, which may hold these secrets; all its changes come with the outcome.
-    Changed(Attempt, Arc<Change>, Arc<Secrets>),
-}
-
-impl LiveEvent {
-    /// Whose news they are.
-    pub fn attempt(&self) -> Attempt {
-        match self {
-            Self::Logged(attempt, _) | Self::Progressed(attempt, _) | Self::Changed(attempt, _, _) => {
-                *attempt
-            }
-        }
-    }
-
-    fn size_bytes(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Logged(_, lines) => lines.iter().map(LogLine::size_bytes).sum(),
-                Self::Progressed(_, progress) => progress.message.len(),
-                Self::Changed(_, change, _) => change.size_bytes(),
-            }
-    }
-}
-
-/// News for live views, and the room they take for as long as this is kept.
-#[derive(Debug)]
-pub struct WaitingLive {
-    event: LiveEvent,
-    bytes: usize,
-    waiting: Arc<Mutex<LiveWaiting>>,
-}
-
-impl WaitingLive {
-    /// What is to be shown.
-    pub fn event(&self) -> &LiveEvent {
-        &self.event
-    }
-}
-
-impl Drop for WaitingLive {
-    fn drop(&mut self) {
-        lock(&self.waiting).passed_on(self.event.attempt(), self.bytes);
-    }
-}
-
 /// The committed value of a key is wanted.
 #[derive(Debug)]
 pub struct StateQuestion {
@@ -163,79 +107,20 @@ pub struct StateQuestion {
     pub answer: oneshot::Sender<Result<Option<String>, String>>,
 }
 
-/// How far a run says it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunProgress {
-    /// How many steps are done.
-    pub current: u64,
-    /// How many steps there are; 0 means unknown.
-    pub total: u64,
-    /// What the run is doing, for people; may be empty.
-    pub message: String,
-}
-
 /// A channel, from the executor to whoever passes on what it tells.
 pub(super) fn channel() -> (EventSender, ExecutorEvents) {
     let (events, received) = mpsc::unbounded_channel();
-    let live = Arc::<Mutex<LiveWaiting>>::default();
+    let room = LiveRoom::default();
     let sender = EventSender {
         events,
-        live: Arc::clone(&live),
+        room: room.clone(),
         held: RefCell::default(),
         progress: RefCell::default(),
         shown: RefCell::default(),
         leaves_out: Notify::new(),
         holds: Notify::new(),
     };
-    (sender, ExecutorEvents { events: received, live })
-}
-
-/// What waits to be shown in live views, in bytes.
-#[derive(Debug, Default)]
-struct LiveWaiting {
-    all: usize,
-    by_attempt: HashMap<Attempt, usize>,
-}
-
-impl LiveWaiting {
-    /// Takes so much more of this run, if there is room for any.
-    fn admit(&mut self, attempt: Attempt, bytes: usize) -> bool {
-        let of_the_run = self.by_attempt.get(&attempt).copied().unwrap_or_default();
-        if self.all > LIVE_WAITING_MAX_BYTES || of_the_run > LIVE_OF_A_RUN_MAX_BYTES {
-            return false;
-        }
-        self.all += bytes;
-        self.by_attempt.insert(attempt, of_the_run + bytes);
-        true
-    }
-
-    fn passed_on(&mut self, attempt: Attempt, bytes: usize) {
-        self.all = self.all.saturating_sub(bytes);
-        if let Some(of_the_run) = self.by_attempt.get_mut(&attempt) {
-            *of_the_run = of_the_run.saturating_sub(bytes);
-            if *of_the_run == 0 {
-                self.by_attempt.remove(&attempt);
-            }
-        }
-    }
-}
-
-/// What a run has shown, and what it said last where that was left out.
-#[derive(Debug)]
-struct ShownRun {
-    share: LiveShare,
-    left_out: Option<LiveEvent>,
-}
-
-impl ShownRun {
-    fn new(now: Instant) -> Self {
-        Self { share: LiveShare::new(now), left_out: None }
-    }
-
-    fn take_left_out(&mut self, now: Instant) -> Option<LiveEvent> {
-        let bytes = self.left_out.as_ref()?.size_bytes();
-        if self.share.take(bytes, now) { self.left_out.take() } else { None }
-    }
+    (sender, ExecutorEvents { events: received, room })
 }
 
 /// What is told with what comes next.
@@ -251,7 +136,7 @@ struct HeldEvents {
 #[derive(Debug)]
 pub(super) struct EventSender {
     events: mpsc::UnboundedSender<Vec<ExecutorEvent>>,
-    live: Arc<Mutex<LiveWaiting>>,
+    room: LiveRoom,
     /// What goes with the next.
     held: RefCell<HeldEvents>,
     /// How far runs are, since it was told last.
@@ -314,7 +199,9 @@ impl EventSender {
     fn tell_all(&self, last: Option<ExecutorEvent>) {
         let mut events = self.held.take().events;
         for (attempt, progress) in self.progress.borrow_mut().drain() {
-            events.extend(self.admit(LiveEvent::Progressed(attempt, progress)));
+            let live = LiveEvent::Progressed(attempt, progress);
+            let bytes = live.size_bytes();
+            events.extend(self.room.admit(live, bytes).map(ExecutorEvent::Live));
         }
         events.extend(last);
         if !events.is_empty() && self.events.send(events).is_err() {
@@ -330,20 +217,18 @@ impl EventSender {
             self.holds.notify_one();
             return;
         }
-        let now = Instant::now();
+        let (now, bytes) = (Instant::now(), live.size_bytes());
         {
             let mut shown = self.shown.borrow_mut();
             let run = shown.entry(live.attempt()).or_insert_with(|| ShownRun::new(now));
-            if !run.share.take(live.size_bytes(), now) {
+            if !run.share.take(bytes, now) {
                 // The latest is kept, for a run that then says nothing more for long.
                 run.left_out = Some(live);
                 return self.leaves_out.notify_one();
             }
             run.left_out = None;
         }
-        if let Some(event) = self.admit(live) {
-            self.tell(event);
-        }
+        self.tell_live(live, bytes);
     }
 
     /// Shows what runs said last where it was left out, once they may show more, for ever.
@@ -363,18 +248,18 @@ impl EventSender {
     fn show_left_out(&self) -> bool {
         let now = Instant::now();
         let mut shown = self.shown.borrow_mut();
-        let due: Vec<LiveEvent> = shown.values_mut().filter_map(|run| run.take_left_out(now)).collect();
+        let due: Vec<_> = shown.values_mut().filter_map(|run| run.take_left_out(now)).collect();
         let is_all = shown.values().all(|run| run.left_out.is_none());
         drop(shown);
-        due.into_iter().filter_map(|live| self.admit(live)).for_each(|event| self.tell(event));
+        due.into_iter().for_each(|(live, bytes)| self.tell_live(live, bytes));
         is_all
     }
 
-    /// Makes it an event, if there is room for it.
-    fn admit(&self, live: LiveEvent) -> Option<ExecutorEvent> {
-        let (bytes, waiting) = (live.size_bytes(), Arc::clone(&self.live));
-        let is_admitted = lock(&waiting).admit(live.attempt(), bytes);
-        is_admitted.then(|| ExecutorEvent::Live(WaitingLive { event: live, bytes, waiting }))
+    /// Tells it, if there is room for it.
+    fn tell_live(&self, live: LiveEvent, bytes: usize) {
+        if let Some(waiting) = self.room.admit(live, bytes) {
+            self.tell(ExecutorEvent::Live(waiting));
+        }
     }
 }
 
@@ -382,7 +267,7 @@ impl EventSender {
 #[derive(Debug)]
 pub struct ExecutorEvents {
     events: mpsc::UnboundedReceiver<Vec<ExecutorEvent>>,
-    live: Arc<Mutex<LiveWaiting>>,
+    room: LiveRoom,
 }
 
 impl ExecutorEvents {
@@ -400,17 +285,13 @@ impl ExecutorEvents {
 
     /// True while something of this attempt waits to be shown: taken or not, it is not dropped.
     pub fn is_shown_later(&self, attempt: Attempt) -> bool {
-        lock(&self.live).by_attempt.contains_key(&attempt)
+        self.room.holds(attempt)
     }
-}
-
-fn lock(waiting: &Mutex<LiveWaiting>) -> MutexGuard<'_, LiveWaiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use muster_core::execution::RunEnding;
+    use muster_core::execution::{LogLine, RunEnding};
 
     use super::*;
     use crate::fake::ended;
@@ -459,7 +340,7 @@ mod tests {
     async fn what_a_run_said_last_is_shown_though_it_said_too_much() {
         let (sender, mut events) = channel();
         let last = attempt(2);
-        // Each is more than what a run may show at once.
+        // More than what a run may show at once, and so what follows is left out.
         sender.show(logged(last, 5 << 20));
         sender.show(logged(last, 10));
         sender.show(logged(last, 20));

@@ -9,8 +9,9 @@ use muster_protocol::CancelReason;
 use tokio::sync::mpsc;
 
 use super::clock::unix_us;
-use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents, LiveEvent};
+use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents};
 use super::handle::{ExecutorCommand, ExecutorHandle};
+use super::live::LiveEvent;
 use super::run::{EndedRun, ExecutorRun};
 use super::run_spec::RunSpec;
 

@@ -22,6 +22,7 @@ mod head_tail;
 mod late;
 mod launcher;
 mod link;
+mod live;
 mod live_share;
 mod logs;
 mod memory;
@@ -39,13 +40,12 @@ mod thread;
 mod worker_spec;
 
 pub use clock::unix_us;
-pub use events::{
-    ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion, WaitingLive, WorkerOrigin,
-};
+pub use events::{ExecutorEvent, ExecutorEvents, StateQuestion, WorkerOrigin};
 #[cfg(any(test, feature = "fake"))]
 pub use fake::FakeExecutor;
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
 pub use link::AnnouncedIdentity;
+pub use live::{LiveEvent, RunProgress, WaitingLive};
 pub use recording::{RunRecording, TranscriptPolicy};
 pub use run::EndedRun;
 pub use run_spec::{RunSpec, time_limit};

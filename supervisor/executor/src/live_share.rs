@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::live::LiveEvent;
+
 /// What a run may show at once.
 const BURST_BYTES: u64 = 4 * 1024 * 1024;
 /// What it may show in each second after that: some 6,000 short lines.
@@ -40,6 +42,27 @@ impl LiveShare {
 fn forgotten_bytes(time: Duration) -> u64 {
     let bytes = time.as_micros() * u128::from(BYTES_PER_SECOND) / 1_000_000;
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// What a run has shown, and what it said last where that was left out.
+#[derive(Debug)]
+pub(super) struct ShownRun {
+    pub(super) share: LiveShare,
+    pub(super) left_out: Option<LiveEvent>,
+}
+
+impl ShownRun {
+    /// One that has shown nothing yet.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { share: LiveShare::new(now), left_out: None }
+    }
+
+    /// What was left out, with its size, if it may be shown by now.
+    pub(super) fn take_left_out(&mut self, now: Instant) -> Option<(LiveEvent, usize)> {
+        let bytes = self.left_out.as_ref()?.size_bytes();
+        let may_show = self.share.take(bytes, now);
+        self.left_out.take_if(|_| may_show).map(|live| (live, bytes))
+    }
 }
 
 #[cfg(test)]

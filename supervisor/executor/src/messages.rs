@@ -9,8 +9,9 @@ use muster_protocol::{CallResult, ErrorInfo, LogLevel, ToSupervisor, ToWorker, f
 use tokio::sync::oneshot;
 
 use super::calls::{self, Question};
-use super::events::{ExecutorEvent, LiveEvent, RunProgress, StateQuestion};
+use super::events::{ExecutorEvent, StateQuestion};
 use super::link::AnnouncedIdentity;
+use super::live::{LiveEvent, RunProgress};
 use super::news::{ReadyNews, WorkerNews};
 use super::reader::WorkerReader;
 use super::run::CallAnswer;

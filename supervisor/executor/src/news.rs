@@ -8,7 +8,7 @@ use muster_protocol::wire::{WholeMessage, WireError};
 use muster_protocol::{ErrorInfo, LogLevel, ToSupervisor};
 
 use super::calls::Question;
-use super::events::RunProgress;
+use super::live::RunProgress;
 use super::logs;
 use crate::descriptions::{DescribedSet, Descriptions};
 

@@ -4,7 +4,7 @@ use muster_system::process::PIPE_BYTES;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
-use super::super::events::LiveEvent;
+use super::super::live::LiveEvent;
 use super::super::logs;
 use super::{WorkerReader, read_now};
 

@@ -103,15 +103,6 @@ class Connection:
     def receive(self) -> List[Any]:
         """Reads once, blocking, and returns the messages that are complete by now."""
         data = _read(self.in_fd, _READ_BYTES)
-        if not (self._buffer or self.json_mode or self.known_welcome):
-            # One whole frame, as nearly always.
-            usual = self.usual
-            message = usual(data)
-            if message is not None:
-                return [message]
-        return self._messages_in(data)
-
-    def _messages_in(self, data: bytes) -> List[Any]:
         if not data:
             self.ended = True
             return []
@@ -120,6 +111,7 @@ class Connection:
             if not data:
                 return []
         if not (self._buffer or self.json_mode):
+            # One whole frame, as nearly always.
             message = self.usual(data)
             if message is not None:
                 return [message]

@@ -1,5 +1,5 @@
--- $1: the id. A row that does not exist becomes a tombstone: no request, attempt 0, and nobody had locked it (xmax). One that is asked to end already
--- is left as it is.
+-- $1: the id. A row that does not exist becomes a tombstone: no request, attempt 0, and nobody had locked it (xmax). One
+-- that is asked to end already is left as it is.
 INSERT INTO executions (
     id, status, error_type, error_message, max_attempts, cancel_requested_at, run_after, created_at, completed_at
 )
