@@ -276,7 +276,7 @@ fn asked_of_a_claim(dead: Option<Uuid>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_others_run_is_read_by_no_claim_unless_they_are_lost() {
+async fn what_others_run_is_read_by_no_claim_and_by_no_look_unless_they_are_lost() {
     const RUNNING: u64 = 20_000;
     const ENDED: u64 = 60_000;
     let fixture = postgres().await;
@@ -302,6 +302,12 @@ async fn what_others_run_is_read_by_no_claim_unless_they_are_lost() {
             crate::fixture::QUEUE
         ))
         .await;
+    fixture
+        .sql(&format!(
+            "INSERT INTO supervisor_presences (owner, locked_at, beats) \
+             VALUES ('{other}', clock_timestamp(), 1)"
+        ))
+        .await;
     for analyze in ["", "ANALYZE executions"] {
         fixture.sql(analyze).await;
         for mode in ["force_generic_plan", "force_custom_plan"] {
@@ -312,6 +318,11 @@ async fn what_others_run_is_read_by_no_claim_unless_they_are_lost() {
             let scans_all = |line: &str| line.contains("Seq Scan") && !line.contains("never executed");
             assert!(claim.contains("Index Cond: (lease_owner"), "{mode} {claim}");
             assert!(!claim.lines().any(scans_all), "{mode} {claim}");
+            let holding_its_lock = format!("{mode} SELECT pg_advisory_lock(1);");
+            let others =
+                plan_with(&fixture, &holding_its_lock, "others", &format!("'{}'", Uuid::nil())).await;
+            let in_executions = others.lines().filter(|line| line.contains("executions"));
+            assert!(most_rows(&in_executions.collect::<String>()) <= 1, "{mode} {others}");
             // Of those that are lost the first are looked up, and no others.
             let looked_up = claim.lines().skip_while(|line| !line.contains("LockRows")).nth(1).unwrap();
             assert!(looked_up.contains("actual rows=64 ") && most_rows(&claim) == RUNNING, "{mode} {claim}");

@@ -90,11 +90,13 @@ async fn look(shared: &StoreShared, claimant: &Claimant) -> Result<Look> {
     let rows = within(LOOK_TIMEOUT, rows).await?;
     let mut look = Look::default();
     for row in &rows {
-        look.owners.push(seen(row, shared.identity.as_ref()).map_err(store_error)?);
         look.server_up_for = duration(row, "up_us").map_err(store_error)?.unwrap_or_default();
+        look.looks_before_us = row.try_get("looks_before_us").map_err(store_error)?;
+        look.owners.extend(seen(row, shared.identity.as_ref()).map_err(store_error)?);
     }
-    if !look.owners.is_empty() {
-        look.overdue = overdue(connection, claimant).await?;
+    let is_due = shared.watch().overdue_is_due(&look, claimant.lease, Instant::now());
+    if is_due {
+        look.overdue = Some(overdue(connection, claimant).await?);
     }
     shared.transactions.give_back(lent);
     Ok(look)
@@ -111,13 +113,10 @@ async fn overdue(connection: &mut PgConnection, claimant: &Claimant) -> Result<V
     rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
 }
 
-fn seen(row: &PgRow, own: Option<&ProcessIdentity>) -> sqlx::Result<OwnerSeen> {
-    let beats: Option<i64> = row.try_get("beats")?;
-    let lock = match beats {
-        None => LockEvidence::NotShown,
-        Some(_) if row.try_get("lock_held")? => LockEvidence::Held,
-        Some(_) => LockEvidence::Free,
-    };
+/// What an owner shows, if the row is of one.
+fn seen(row: &PgRow, own: Option<&ProcessIdentity>) -> sqlx::Result<Option<OwnerSeen>> {
+    let Some(owner) = row.try_get("owner")? else { return Ok(None) };
+    let lock = if row.try_get("lock_held")? { LockEvidence::Held } else { LockEvidence::Free };
     let process = match (own, identity(row)?) {
         (Some(own), Some(other)) => match own.whereabouts_of(&other) {
             ProcessLiveness::Unknown => ProcessEvidence::Unknown,
@@ -126,13 +125,9 @@ fn seen(row: &PgRow, own: Option<&ProcessIdentity>) -> sqlx::Result<OwnerSeen> {
         },
         (Some(_) | None, _) => ProcessEvidence::Unknown,
     };
-    Ok(OwnerSeen {
-        owner: row.try_get("owner")?,
-        sign: Sign { beats, lease_ends: row.try_get::<TimeColumn, _>("lease_ends")?.0 },
-        lock,
-        process,
-        lease: duration(row, "lease_us")?,
-    })
+    let lease_ends = row.try_get::<Option<TimeColumn>, _>("lease_ends")?.map(|at| at.0);
+    let sign = Sign { beats: row.try_get("beats")?, lease_ends };
+    Ok(Some(OwnerSeen { owner, sign, lock, process, lease: duration(row, "lease_us")? }))
 }
 
 fn identity(row: &PgRow) -> sqlx::Result<Option<ProcessIdentity>> {

@@ -13,7 +13,7 @@ use super::read::all;
 use super::session::record;
 use super::{SqliteStore, statements};
 use crate::columns::{IdColumn, TimeColumn, now};
-use crate::takeover::{Answer, LockEvidence, Look, OwnerSeen, ProcessEvidence, Sign};
+use crate::takeover::{Answer, Look};
 use crate::{Claimant, ExpiredOwners, OverdueRow, PeerStore, PresenceShown, Result};
 
 #[async_trait]
@@ -22,14 +22,8 @@ impl PeerStore for SqliteStore {
     async fn expired_owners(&self, claimant: &Claimant) -> Result<ExpiredOwners> {
         let query = sqlx::query(statements::OVERDUE).bind(claimant.owner.to_string());
         let overdue = all(self, query.bind(now().as_microsecond()), overdue_row).await?;
-        let owners = overdue.iter().map(|(row, owner)| OwnerSeen {
-            owner: *owner,
-            sign: Sign { beats: None, lease_ends: row.lease_ends },
-            lock: LockEvidence::NotShown,
-            process: ProcessEvidence::Unknown,
-            lease: None,
-        });
-        let look = Look { owners: owners.collect(), server_up_for: self.opened_at.elapsed(), overdue };
+        let server_up_for = self.opened_at.elapsed();
+        let look = Look { overdue: Some(overdue), server_up_for, ..Look::default() };
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         watch.observe(Answer::Wrote { waited: Duration::ZERO }, Instant::now());
         Ok(watch.looked(&look, claimant.lease, Instant::now()))

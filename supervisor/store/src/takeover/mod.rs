@@ -13,7 +13,9 @@ use std::time::Duration;
 pub(super) use contact::Answer;
 #[cfg(feature = "postgres")]
 pub(super) use contact::WAIT_MAX;
-pub(super) use watch::{Look, OwnerSeen, Sign, Watch};
+pub(super) use watch::{Look, Watch};
+#[cfg(feature = "postgres")]
+pub(super) use watch::{OwnerSeen, Sign};
 
 /// An owner whose lock is free and of which nothing has been heard for so long is dead, if it would have been heard.
 pub(super) const SILENCE: Duration = Duration::from_secs(5);

@@ -12,19 +12,23 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::contact::{Answer, Contact};
-use super::{Evidence, Grounds, LockEvidence, ProcessEvidence, grounds};
+use super::{Evidence, Grounds, LockEvidence, ProcessEvidence, grounds, renewal_period};
 use crate::{DeadOwner, ExpiredOwners, OverdueRow};
+
+/// So many supervisors look for overdue rows at every look, because each such question reads all that others run. All
+/// others ask once in the time in which an owner renews, and at every look while some row is overdue.
+const LOOK_EACH_TIME: i64 = 3;
 
 /// What changes while an owner lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Sign {
     /// How often it has beaten.
     pub(crate) beats: Option<i64>,
-    /// When the last of its leases ends.
-    pub(crate) lease_ends: Timestamp,
+    /// When the last of its leases ends. Of who holds its lock nobody asks.
+    pub(crate) lease_ends: Option<Timestamp>,
 }
 
-/// An owner of RUNNING rows, as a look finds it.
+/// What an owner of RUNNING rows shows of itself, as a look finds it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnerSeen {
     pub(crate) owner: Uuid,
@@ -35,13 +39,24 @@ pub(crate) struct OwnerSeen {
     pub(crate) lease: Option<Duration>,
 }
 
+impl OwnerSeen {
+    /// One that shows nothing.
+    fn silent(owner: Uuid) -> Self {
+        let sign = Sign { beats: None, lease_ends: None };
+        Self { owner, sign, lock: LockEvidence::NotShown, process: ProcessEvidence::Unknown, lease: None }
+    }
+}
+
 /// What one look finds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Look {
+    /// Those that show something.
     pub(crate) owners: Vec<OwnerSeen>,
-    /// Rows whose lease has run out and that nobody has locked, with their owners.
-    pub(crate) overdue: Vec<(OverdueRow, Uuid)>,
+    /// Rows whose lease has run out and that nobody has locked, with their owners. `None`: this look did not ask.
+    pub(crate) overdue: Option<Vec<(OverdueRow, Uuid)>>,
     pub(crate) server_up_for: Duration,
+    /// How many supervisors that hold their lock come before us, in an order that all see alike.
+    pub(crate) looks_before_us: i64,
 }
 
 /// What has been heard of an owner.
@@ -59,6 +74,7 @@ pub(crate) struct Watch {
     contact: Contact,
     signs: HashMap<Uuid, OwnerNews>,
     overdue: HashMap<Attempt, (Timestamp, Instant)>,
+    asked_for_overdue: Option<Instant>,
 }
 
 impl Watch {
@@ -72,24 +88,32 @@ impl Watch {
         self.contact.works(now)
     }
 
+    /// True when this look, so far, is to ask for overdue rows, too.
+    pub(crate) fn overdue_is_due(&self, look: &Look, lease: Duration, now: Instant) -> bool {
+        let asked_lately = self
+            .asked_for_overdue
+            .is_some_and(|at| now.saturating_duration_since(at) < renewal_period(lease));
+        look.looks_before_us < LOOK_EACH_TIME || !self.overdue.is_empty() || !asked_lately
+    }
+
     /// Takes in a look, and gives what may be taken over by all that has been seen up to now.
     pub(crate) fn looked(&mut self, look: &Look, lease: Duration, now: Instant) -> ExpiredOwners {
         self.remember(look, now);
         let mut lost = ExpiredOwners::default();
         for seen in &look.owners {
             let evidence = self.evidence(seen, None, look.server_up_for, lease, now);
-            if let Some(grounds @ (Grounds::ProcessGone | Grounds::Silent)) = grounds(&evidence) {
+            // Nobody is dead who holds its lock, so the leases were asked for.
+            if let Some(grounds @ (Grounds::ProcessGone | Grounds::Silent)) = grounds(&evidence)
+                && let Sign { beats, lease_ends: Some(lease_ends) } = seen.sign
+            {
                 tracing::debug!(supervisor = %seen.owner, ?grounds, "proven dead");
-                lost.dead.push(DeadOwner {
-                    owner: seen.owner,
-                    beats: seen.sign.beats,
-                    lease_ends: seen.sign.lease_ends,
-                });
+                lost.dead.push(DeadOwner { owner: seen.owner, beats, lease_ends });
             }
         }
-        for (row, owner) in &look.overdue {
-            let Some(seen) = look.owners.iter().find(|seen| seen.owner == *owner) else { continue };
-            let evidence = self.evidence(seen, Some(row.attempt), look.server_up_for, lease, now);
+        for (row, owner) in look.overdue.iter().flatten() {
+            let shown = look.owners.iter().find(|seen| seen.owner == *owner);
+            let seen = shown.copied().unwrap_or_else(|| OwnerSeen::silent(*owner));
+            let evidence = self.evidence(&seen, Some(row.attempt), look.server_up_for, lease, now);
             if grounds(&evidence) == Some(Grounds::Overdue) {
                 lost.overdue.push(*row);
             }
@@ -107,11 +131,14 @@ impl Watch {
             }
             heard.free_since = (seen.lock == LockEvidence::Free).then(|| heard.free_since.unwrap_or(now));
         }
-        // What is locked, renewed or gone at one look is seen for the first time at the next.
+        // What is locked, renewed or gone at one look is seen for the first time at the next; what was seen is looked for
+        // each time.
+        let Some(overdue) = &look.overdue else { return };
+        self.asked_for_overdue = Some(now);
         self.overdue.retain(|attempt, (ends, _)| {
-            look.overdue.iter().any(|(row, _)| row.attempt == *attempt && row.lease_ends == *ends)
+            overdue.iter().any(|(row, _)| row.attempt == *attempt && row.lease_ends == *ends)
         });
-        for (row, _) in &look.overdue {
+        for (row, _) in overdue {
             self.overdue.entry(row.attempt).or_insert((row.lease_ends, now));
         }
     }
@@ -155,13 +182,14 @@ mod tests {
     }
 
     fn look(beats: i64, lock: LockEvidence, overdue: Option<OverdueRow>) -> Look {
-        let sign = Sign { beats: Some(beats), lease_ends: Timestamp::UNIX_EPOCH };
+        let sign = Sign { beats: Some(beats), lease_ends: Some(Timestamp::UNIX_EPOCH) };
         let owner =
             OwnerSeen { owner: OWNER, sign, lock, process: ProcessEvidence::Unknown, lease: Some(LEASE) };
         Look {
             owners: vec![owner],
-            overdue: overdue.into_iter().map(|row| (row, OWNER)).collect(),
+            overdue: Some(overdue.into_iter().map(|row| (row, OWNER)).collect()),
             server_up_for: Duration::from_secs(1000),
+            looks_before_us: 0,
         }
     }
 
@@ -192,6 +220,39 @@ mod tests {
         for broken in [Answer::Refused, Answer::Nothing, Answer::Wrote { waited: Duration::from_secs(2) }] {
             assert_eq!(looks([WROTE, WROTE, broken, WROTE, WROTE].map(at)).pop(), Some((0, 0)), "{broken:?}");
         }
+    }
+
+    /// When a supervisor asks for overdue rows, of looks each second; this one is overdue at these.
+    fn asks(before_us: i64, overdue_at: std::ops::Range<u64>) -> Vec<u64> {
+        const LONG_LEASE: Duration = Duration::from_secs(30);
+        let (mut watch, start) = (Watch::default(), Instant::now());
+        let asks = (0..30).filter(|second| {
+            let now = start + Duration::from_secs(*second);
+            let found = look(0, LockEvidence::Held, overdue_at.contains(second).then(|| row(1)));
+            let mut look = Look { overdue: None, looks_before_us: before_us, ..found.clone() };
+            let is_due = watch.overdue_is_due(&look, LONG_LEASE, now);
+            look.overdue = found.overdue.filter(|_| is_due);
+            watch.looked(&look, LONG_LEASE, now);
+            is_due
+        });
+        asks.collect()
+    }
+
+    #[test]
+    fn few_supervisors_look_for_overdue_rows_each_time_and_all_while_there_is_one() {
+        assert_eq!(asks(2, 0..0), (0..30).collect::<Vec<_>>());
+        assert_eq!(asks(3, 0..0), [0, 10, 20]);
+        assert_eq!(asks(3, 8..14), [0, 10, 11, 12, 13, 14, 24], "until it is none any more");
+    }
+
+    #[test]
+    fn rule_12_an_owner_that_shows_nothing_is_judged_by_its_leases() {
+        let older = Look { owners: Vec::new(), ..look(0, LockEvidence::NotShown, Some(row(1))) };
+        assert_eq!(
+            looks([(); 3].map(|()| (WROTE, older.clone()))),
+            [(0, 0), (0, 1), (0, 1)],
+            "a third of the lease"
+        );
     }
 
     #[test]
