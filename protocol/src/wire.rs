@@ -129,6 +129,11 @@ impl WholeMessage {
         self.spelling == Spelling::Binary && name == Some(&"Finished")
     }
 
+    /// The same in memory of its own: it may be kept, and keeps nothing that was read with it.
+    pub fn copied(&self) -> Self {
+        Self { spelling: self.spelling, bytes: Bytes::copy_from_slice(&self.bytes) }
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ fn line(sequence: u64) -> LogLine {
     LogLine {
         sequence,
         at_us: 1_500_000,
-        level: "info".to_owned(),
+        level: "info".into(),
         stream: LogStream::Log,
         logger: String::new(),
         message: format!("line {sequence}"),

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::events::ExecutorEvent;
 use super::executor_loop::{ExecutorLoop, ExecutorState};
 use super::link::WorkerLink;
-use super::live::LiveEvent;
 use super::logs;
 use super::recording::RunRecording;
 use super::run::ExecutorRun;
@@ -224,8 +223,8 @@ impl ExecutorLoop {
     /// Adds a remark to the log of a run.
     pub(super) fn remark(&self, attempt: Attempt, level: LogLevel, message: String) {
         if let Some(run) = self.state.borrow_mut().runs.get_mut(&attempt) {
-            let line = run.logs.take(logs::remarked(level, message, &run.secrets));
-            self.events.show(LiveEvent::Logged(attempt, vec![line]));
+            let line = logs::remarked(level, message, &run.secrets);
+            self.log(run, [line]);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::execution::{Attempt, EndKind};
 use muster_core::pool::WorkerId;
@@ -16,7 +16,6 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::live::{LiveEvent, LiveRoom, RunProgress, WaitingLive};
-use super::live_share::ShownRun;
 use super::run::EndedRun;
 
 /// So many are taken off the channel at once, and what was told together with the last of them.
@@ -24,9 +23,6 @@ const EVENTS_AT_ONCE: usize = 256;
 
 /// What nobody waits for goes with what comes next, or alone after so long.
 const HOLD: Duration = Duration::from_millis(2);
-
-/// How soon it is looked whether more of a run may be shown.
-const SHOW_LEFT_OUT_EVERY: Duration = Duration::from_millis(100);
 
 /// Something that happened, or that a run asks for.
 #[derive(Debug)]
@@ -116,8 +112,6 @@ pub(super) fn channel() -> (EventSender, ExecutorEvents) {
         room: room.clone(),
         held: RefCell::default(),
         progress: RefCell::default(),
-        shown: RefCell::default(),
-        leaves_out: Notify::new(),
         holds: Notify::new(),
     };
     (sender, ExecutorEvents { events: received, room })
@@ -141,10 +135,6 @@ pub(super) struct EventSender {
     held: RefCell<HeldEvents>,
     /// How far runs are, since it was told last.
     progress: RefCell<HashMap<Attempt, RunProgress>>,
-    /// What each run has shown.
-    shown: RefCell<HashMap<Attempt, ShownRun>>,
-    /// Notified when lines are left out.
-    leaves_out: Notify,
     /// Notified when something is held.
     holds: Notify,
 }
@@ -165,7 +155,6 @@ impl EventSender {
     /// for each end would cost as much as a short run. So the end of a lone run is told at once, and of those with a
     /// backlog no more are held than wait, which leaves whoever fills it the time of the other half.
     pub(super) fn tell_end(&self, ended: EndedRun, waiting: usize) {
-        self.shown.borrow_mut().remove(&ended.attempt());
         self.hold(ExecutorEvent::Finished(Box::new(ended)), 1);
         if self.held.borrow().ends > waiting {
             self.tell_held();
@@ -199,9 +188,7 @@ impl EventSender {
     fn tell_all(&self, last: Option<ExecutorEvent>) {
         let mut events = self.held.take().events;
         for (attempt, progress) in self.progress.borrow_mut().drain() {
-            let live = LiveEvent::Progressed(attempt, progress);
-            let bytes = live.size_bytes();
-            events.extend(self.room.admit(live, bytes).map(ExecutorEvent::Live));
+            events.extend(self.room.admit(LiveEvent::Progressed(attempt, progress)).map(ExecutorEvent::Live));
         }
         events.extend(last);
         if !events.is_empty() && self.events.send(events).is_err() {
@@ -209,55 +196,15 @@ impl EventSender {
         }
     }
 
-    /// Shows it, unless its run shows too much, or too much that is to be shown waits already. Progress is shown in a
-    /// moment, the latest.
-    pub(super) fn show(&self, live: LiveEvent) {
-        if let LiveEvent::Progressed(attempt, progress) = live {
-            self.progress.borrow_mut().insert(attempt, progress);
-            self.holds.notify_one();
-            return;
-        }
-        let (now, bytes) = (Instant::now(), live.size_bytes());
-        {
-            let mut shown = self.shown.borrow_mut();
-            let run = shown.entry(live.attempt()).or_insert_with(|| ShownRun::new(now));
-            if !run.share.take(bytes, now) {
-                // The latest is kept, for a run that then says nothing more for long.
-                run.left_out = Some(live);
-                return self.leaves_out.notify_one();
-            }
-            run.left_out = None;
-        }
-        self.tell_live(live, bytes);
+    /// Tells how far a run is, in a moment: the latest of it.
+    pub(super) fn tell_progress(&self, attempt: Attempt, progress: RunProgress) {
+        self.progress.borrow_mut().insert(attempt, progress);
+        self.holds.notify_one();
     }
 
-    /// Shows what runs said last where it was left out, once they may show more, for ever.
-    pub(super) async fn keep_showing(&self) {
-        loop {
-            self.leaves_out.notified().await;
-            loop {
-                tokio::time::sleep(SHOW_LEFT_OUT_EVERY).await;
-                if self.show_left_out() {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// True when nothing is left out any more.
-    fn show_left_out(&self) -> bool {
-        let now = Instant::now();
-        let mut shown = self.shown.borrow_mut();
-        let due: Vec<_> = shown.values_mut().filter_map(|run| run.take_left_out(now)).collect();
-        let is_all = shown.values().all(|run| run.left_out.is_none());
-        drop(shown);
-        due.into_iter().for_each(|(live, bytes)| self.tell_live(live, bytes));
-        is_all
-    }
-
-    /// Tells it, if there is room for it.
-    fn tell_live(&self, live: LiveEvent, bytes: usize) {
-        if let Some(waiting) = self.room.admit(live, bytes) {
+    /// Tells what only live views need, unless too much that is to be shown waits already.
+    pub(super) fn tell_live(&self, live: LiveEvent) {
+        if let Some(waiting) = self.room.admit(live) {
             self.tell(ExecutorEvent::Live(waiting));
         }
     }
@@ -305,7 +252,7 @@ mod tests {
         let line = LogLine {
             sequence: 1,
             at_us: 0,
-            level: "info".to_owned(),
+            level: "info".into(),
             stream: muster_core::execution::LogStream::Stderr,
             logger: String::new(),
             message: "x".repeat(bytes),
@@ -323,10 +270,10 @@ mod tests {
     async fn a_run_that_shows_much_stands_in_the_way_of_no_other() {
         let (sender, mut events) = channel();
         for current in 0..100_000 {
-            sender.show(logged(attempt(1), 1000));
-            sender.show(LiveEvent::Progressed(attempt(1), RunProgress { current, ..RunProgress::default() }));
+            sender.tell_live(logged(attempt(1), 1000));
+            sender.tell_progress(attempt(1), RunProgress { current, ..RunProgress::default() });
         }
-        sender.show(logged(attempt(2), 1000));
+        sender.tell_live(logged(attempt(2), 1000));
         sender.tell(ExecutorEvent::StartsRecovered);
         let mut taken = Vec::new();
         while !matches!(taken.last(), Some(ExecutorEvent::StartsRecovered)) {
@@ -337,39 +284,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_run_said_last_is_shown_though_it_said_too_much() {
-        let (sender, mut events) = channel();
-        let last = attempt(2);
-        // More than what a run may show at once, and so what follows is left out.
-        sender.show(logged(last, 5 << 20));
-        sender.show(logged(last, 10));
-        sender.show(logged(last, 20));
-        let mut shown = Vec::new();
-        let all = async {
-            while shown.len() < 2 {
-                let mut taken = Vec::new();
-                events.take(&mut taken).await;
-                shown.extend(taken.iter().map(shown_bytes));
-            }
-        };
-        tokio::select! {
-            () = sender.keep_showing() => {}
-            () = all => {}
-        }
-        assert_eq!(shown, [5 << 20, 20]);
-    }
-
-    fn shown_bytes(event: &ExecutorEvent) -> usize {
-        let ExecutorEvent::Live(live) = event else { panic!("{event:?}") };
-        let LiveEvent::Logged(_, lines) = live.event() else { panic!("{live:?}") };
-        lines.iter().map(|line| line.message.len()).sum()
-    }
-
-    #[tokio::test]
     async fn of_progress_the_latest_is_told_and_before_the_end() {
         let (sender, mut events) = channel();
         for current in 0..1000 {
-            sender.show(LiveEvent::Progressed(attempt(1), RunProgress { current, ..RunProgress::default() }));
+            sender.tell_progress(attempt(1), RunProgress { current, ..RunProgress::default() });
         }
         sender.tell(ExecutorEvent::StartsRecovered);
         let mut taken = Vec::new();
@@ -428,14 +346,14 @@ mod tests {
     async fn live_views_are_left_out_while_too_much_waits_and_ends_never_are() {
         let (sender, mut events) = channel();
         for number in 0..40 {
-            sender.show(logged(attempt(number), 1 << 20));
+            sender.tell_live(logged(attempt(number), 1 << 20));
             sender.tell(ExecutorEvent::StartsRecovered);
         }
         let mut taken = Vec::new();
         events.take(&mut taken).await;
         let shown = taken.iter().filter(|event| matches!(event, ExecutorEvent::Live(_))).count();
         assert_eq!((shown, taken.len()), (16, 40 + 16));
-        sender.show(logged(attempt(1), 1));
+        sender.tell_live(logged(attempt(1), 1));
         drop(sender);
         assert_eq!(events.take(&mut taken).await, 0, "what is taken and not shown takes room");
         assert!(events.is_shown_later(attempt(1)));
@@ -446,14 +364,14 @@ mod tests {
         let (sender, mut events) = channel();
         let mut taken = Vec::new();
         for number in 0..40 {
-            sender.show(logged(attempt(number), 1 << 20));
+            sender.tell_live(logged(attempt(number), 1 << 20));
         }
         while events.is_shown_later(attempt(15)) {
             taken.clear();
             events.take(&mut taken).await;
             taken.clear();
         }
-        sender.show(logged(attempt(1), 1));
+        sender.tell_live(logged(attempt(1), 1));
         assert_eq!(events.take(&mut taken).await, 1, "there is room again");
         drop(sender);
         assert_eq!(events.take(&mut taken).await, 0);

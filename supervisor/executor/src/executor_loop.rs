@@ -32,6 +32,8 @@ pub(super) struct ExecutorLoop {
     /// Tells whether the kernel ended somebody for want of memory.
     pub(super) oom_kills: OomKillCount,
     pub(super) state: RefCell<ExecutorState>,
+    /// Notified when something of a run is not shown.
+    pub(super) leaves_out: Notify,
     /// What templates made becomes ours when they end.
     pub(super) inherits: Cell<bool>,
     /// Where work is done that takes long.
@@ -92,6 +94,7 @@ impl ExecutorLoop {
             births: SpawnCounter::open(),
             oom_kills: OomKillCount::default(),
             state: RefCell::new(state),
+            leaves_out: Notify::new(),
             inherits: Cell::new(false),
             background,
             large: Semaphore::new(1),
@@ -167,7 +170,7 @@ impl ExecutorLoop {
 
     /// Tells in time what goes with something else, for ever.
     pub(super) async fn keep_telling(self: Rc<Self>) {
-        tokio::join!(self.events.keep_telling(), self.events.keep_showing());
+        tokio::join!(self.events.keep_telling(), self.keep_showing());
     }
 
     /// Wakes the pool at its deadlines, for ever.

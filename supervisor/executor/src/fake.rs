@@ -73,7 +73,7 @@ impl FakeExecutor {
 
     /// Tells what only live views need.
     pub fn show(&self, live: LiveEvent) {
-        self.events.show(live);
+        self.events.tell_live(live);
     }
 
     /// Tells that an attempt is over.

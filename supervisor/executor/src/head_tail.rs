@@ -67,6 +67,11 @@ impl<T> HeadTailBuffer<T> {
         }
     }
 
+    /// What is kept, the newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &T> {
+        self.tail.iter().rev().map(|(_, item)| item).chain(self.head.iter().rev())
+    }
+
     /// All of it.
     pub(super) fn into_kept(self) -> HeadAndTail<T> {
         let tail = self.tail.into_iter().map(|(_, item)| item).collect();

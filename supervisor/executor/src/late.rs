@@ -103,7 +103,7 @@ fn tell(worker: WorkerId, run: u32, attempt: Option<Attempt>, line: &LogLine) {
     let execution_id = attempt.map(|attempt| tracing::field::display(attempt.execution_id));
     let number = attempt.map(|attempt| attempt.number);
     let (level, logger, line, fields) =
-        (line.level.as_str(), line.logger.as_str(), line.message.as_str(), line.fields.as_deref());
+        (&*line.level, line.logger.as_str(), line.message.as_str(), line.fields.as_deref());
     let fields = fields.map(RawValue::get);
     let said = if run == 0 { "worker logged outside of a run" } else { "execution logged after its end" };
     macro_rules! event {

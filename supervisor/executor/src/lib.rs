@@ -32,6 +32,7 @@ mod reader;
 mod recording;
 mod run;
 mod run_spec;
+mod showing;
 mod starting;
 mod stderr;
 mod stdin;

@@ -79,8 +79,9 @@ impl Drop for WaitingLive {
 pub(super) struct LiveRoom(Arc<Mutex<LiveWaiting>>);
 
 impl LiveRoom {
-    /// Takes it in, if there is room for it; so large it is.
-    pub(super) fn admit(&self, event: LiveEvent, bytes: usize) -> Option<WaitingLive> {
+    /// Takes it in, if there is room for it.
+    pub(super) fn admit(&self, event: LiveEvent) -> Option<WaitingLive> {
+        let bytes = event.size_bytes();
         let is_admitted = self.lock().admit(event.attempt(), bytes);
         is_admitted.then(|| WaitingLive { event, bytes, room: self.clone() })
     }

@@ -27,18 +27,24 @@ impl RunLogs {
         Self { sequence: 0, lines, records: 0 }
     }
 
-    /// Takes a line that was made of a record of the SDK.
-    pub(super) fn take_record(&mut self, line: LogLine) -> LogLine {
-        self.records += 1;
-        self.take(line)
+    /// The number of the next line.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.sequence + 1
     }
 
-    /// Takes the next line, and gives it with its number.
-    pub(super) fn take(&mut self, mut line: LogLine) -> LogLine {
+    /// Takes the next line and numbers it.
+    pub(super) fn take(&mut self, mut line: LogLine) {
         self.sequence += 1;
         line.sequence = self.sequence;
-        self.lines.push(line.size_bytes(), || line.clone());
-        line
+        self.lines.push(line.size_bytes(), || line);
+    }
+
+    /// Copies of the lines from this number on, as far as they were kept.
+    pub(super) fn since(&self, sequence: u64) -> Vec<LogLine> {
+        let newest = self.lines.newest_first().take_while(|line| line.sequence >= sequence);
+        let mut lines: Vec<_> = newest.cloned().collect();
+        lines.reverse();
+        lines
     }
 
     /// All lines that were kept. Where lines were dropped a line says how many, under the number of the first.
@@ -59,17 +65,18 @@ impl RunLogs {
 }
 
 /// The line of a record of the SDK, with these masked in it. Like all lines it has its number from the log that takes it.
-pub(super) fn recorded(record: &LogRecord, secrets: &Secrets) -> LogLine {
-    let fields = std::str::from_utf8(&record.fields.0).ok().filter(|text| !text.is_empty());
-    let at_us = if record.timestamp_us == 0 { None } else { i64::try_from(record.timestamp_us).ok() };
+pub(super) fn recorded(record: LogRecord, secrets: &Secrets) -> LogLine {
+    let LogRecord { level, timestamp_us, logger, message, fields } = record;
+    let fields = std::str::from_utf8(&fields.0).ok().filter(|text| !text.is_empty());
+    let at_us = if timestamp_us == 0 { None } else { i64::try_from(timestamp_us).ok() };
     fit_to_show(
         LogLine {
             sequence: 0,
             at_us: at_us.unwrap_or_else(unix_us),
-            level: record.level.as_str().to_owned(),
+            level: level.as_str().into(),
             stream: LogStream::Log,
-            logger: record.logger.clone(),
-            message: record.message.clone(),
+            logger,
+            message,
             fields: fields.and_then(|text| storable_fields(text.to_owned())),
         },
         secrets,
@@ -118,7 +125,7 @@ fn line(level: LogLevel, stream: LogStream, logger: &str, message: String) -> Lo
     LogLine {
         sequence: 0,
         at_us: unix_us(),
-        level: level.as_str().to_owned(),
+        level: level.as_str().into(),
         stream,
         logger: logger.to_owned(),
         message,
@@ -179,7 +186,7 @@ mod tests {
         let mut with_fields = |bytes: usize| {
             let fields = muster_protocol::JsonBytes::from(format!("\"{}\"", "x".repeat(bytes)));
             let record = LogRecord { fields, ..LogRecord::default() };
-            logs.take_record(recorded(&record, &Secrets::default()));
+            logs.take(recorded(record, &Secrets::default()));
         };
         // The second is too long for what is left of the beginning, the third for the end.
         for bytes in [RUN_LOGS_HEAD_MAX_BYTES - 1024, 2048, RUN_LOGS_TAIL_MAX_BYTES, 1] {
@@ -199,7 +206,7 @@ mod tests {
             fields: muster_protocol::JsonBytes::from(br#"{"pw":"hunter\u0032","n":1.0}"#.to_vec()),
             ..LogRecord::default()
         };
-        let logged = recorded(&record, &secrets);
+        let logged = recorded(record, &secrets);
         assert_eq!((printed.message.as_str(), logged.message.as_str()), ("password: ***", "with ***"));
         assert_eq!(logged.fields.unwrap().get(), r#"{"pw":"***","n":1.0}"#);
     }
@@ -208,7 +215,7 @@ mod tests {
     fn fields_become_one_line_that_can_be_stored() {
         let fields = |text: &str| {
             let fields = muster_protocol::JsonBytes::from(text);
-            let line = recorded(&LogRecord { fields, ..LogRecord::default() }, &Secrets::default());
+            let line = recorded(LogRecord { fields, ..LogRecord::default() }, &Secrets::default());
             line.fields.map(|fields| fields.get().to_owned())
         };
         assert_eq!(fields("{\r\n \"a\": 1.50 ,\n\"b\" : \"x \\n\"}").unwrap(), r#"{"a":1.50,"b":"x \n"}"#);

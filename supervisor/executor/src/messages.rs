@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use muster_core::execution::{Attempt, LogLine};
 use muster_core::pool::{WorkerEvent, WorkerFeatures};
+use muster_protocol::wire::WholeMessage;
 use muster_protocol::{CallResult, ErrorInfo, LogLevel, ToSupervisor, ToWorker, feature};
 use tokio::sync::oneshot;
 
 use super::calls::{self, Question};
 use super::events::{ExecutorEvent, StateQuestion};
 use super::link::AnnouncedIdentity;
-use super::live::{LiveEvent, RunProgress};
+use super::live::RunProgress;
 use super::news::{ReadyNews, WorkerNews};
 use super::reader::WorkerReader;
 use super::run::CallAnswer;
@@ -19,9 +20,9 @@ use crate::descriptions::DescribedSet;
 
 impl WorkerReader {
     /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.
-    pub(super) fn on_news(&mut self, news: WorkerNews, more_follows: bool) {
+    pub(super) fn on_news(&mut self, whole: &WholeMessage, news: WorkerNews, more_follows: bool) {
         let WorkerNews { message, ready } = news;
-        self.record(&message);
+        self.record(whole, &message);
         match ready {
             ReadyNews::Logged { run, lines } => self.log(run, lines),
             ReadyNews::Remarked { run, line } => self.remark(run, line),
@@ -116,11 +117,11 @@ impl WorkerReader {
     }
 
     /// Keeps a frame of the run it is about, for a transcript.
-    fn record(&self, message: &ToSupervisor) {
+    fn record(&self, whole: &WholeMessage, message: &ToSupervisor) {
         let Some(attempt) = run_of(message).and_then(|run| self.link.attempt_of(run)) else { return };
         let mut state = self.engine.state.borrow_mut();
         if let Some(recording) = state.run_mut(attempt).and_then(|run| run.recording.as_mut()) {
-            recording.received(message);
+            recording.received(whole, message);
         }
     }
 
@@ -130,15 +131,14 @@ impl WorkerReader {
 
     fn progress(&self, run: u32, progress: RunProgress) {
         let Some(attempt) = self.link.attempt_of(run) else { return };
-        self.engine.events.show(LiveEvent::Progressed(attempt, progress));
+        self.engine.events.tell_progress(attempt, progress);
     }
 
     fn remark(&self, run: u32, line: LogLine) {
         let Some(attempt) = self.link.attempt_of(run) else { return };
         let mut state = self.engine.state.borrow_mut();
         let Some(run) = state.run_mut(attempt) else { return };
-        let line = run.logs.take(line);
-        self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
+        self.engine.log(run, [line]);
     }
 
     fn log(&mut self, run: u32, lines: Vec<LogLine>) {
@@ -147,8 +147,8 @@ impl WorkerReader {
         };
         let mut state = self.engine.state.borrow_mut();
         let Some(run) = state.run_mut(attempt) else { return };
-        let lines = lines.into_iter().map(|line| run.logs.take_record(line)).collect();
-        self.engine.events.show(LiveEvent::Logged(attempt, lines));
+        run.logs.records += lines.len() as u64;
+        self.engine.log(run, lines);
     }
 
     /// Says so in the log when records were lost on the way.
@@ -169,8 +169,7 @@ impl WorkerReader {
             Some((attempt, run_state)) => match calls::answer(run_state, question) {
                 CallAnswer::Now(result) => result,
                 CallAnswer::Changed(result, change) => {
-                    let secrets = Arc::clone(&run_state.secrets);
-                    self.engine.events.show(LiveEvent::Changed(attempt, change, secrets));
+                    self.engine.show_change(run_state, change);
                     result
                 }
                 CallAnswer::ReadState { key } => {

@@ -24,7 +24,7 @@ pub(super) fn takes_long(whole: &WholeMessage) -> bool {
 /// A message, and what was made of it.
 #[derive(Debug)]
 pub(super) struct WorkerNews {
-    /// As it came.
+    /// As it came, but for records of a log: they are lines now.
     pub(super) message: ToSupervisor,
     pub(super) ready: ReadyNews,
 }
@@ -53,18 +53,19 @@ pub(super) fn read(
     descriptions: &Descriptions,
 ) -> Result<Decoded<WorkerNews>, WireError> {
     Ok(match whole.read::<ToSupervisor>()? {
-        Decoded::Message(message) => {
-            let ready = make_ready(&message, secrets, descriptions);
+        Decoded::Message(mut message) => {
+            let ready = make_ready(&mut message, secrets, descriptions);
             Decoded::Message(WorkerNews { message, ready })
         }
         Decoded::Unknown { name } => Decoded::Unknown { name },
     })
 }
 
-fn make_ready(message: &ToSupervisor, secrets: &Secrets, descriptions: &Descriptions) -> ReadyNews {
+fn make_ready(message: &mut ToSupervisor, secrets: &Secrets, descriptions: &Descriptions) -> ReadyNews {
     match message {
         ToSupervisor::Log { run, records } => {
-            let lines = records.iter().map(|record| logs::recorded(record, secrets)).collect();
+            let lines =
+                std::mem::take(records).into_iter().map(|record| logs::recorded(record, secrets)).collect();
             ReadyNews::Logged { run: *run, lines }
         }
         ToSupervisor::Stacks { run, text } => {

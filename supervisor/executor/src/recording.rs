@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muster_core::execution::Secrets;
+use muster_protocol::codec::Decoded;
 use muster_protocol::transcript::{EntryKind, TranscriptEntry};
-use muster_protocol::{CallResult, CodeSource, JsonBytes, LogRecord, RunOutcome, ToSupervisor, ToWorker};
+use muster_protocol::wire::WholeMessage;
+use muster_protocol::{CallResult, CodeSource, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 
 use super::head_tail::{HeadAndTail, HeadTailBuffer};
 use super::link::AnnouncedIdentity;
@@ -35,7 +37,35 @@ pub struct RunRecording {
     pub secrets: Arc<Secrets>,
     transcribe: TranscriptPolicy,
     began: Instant,
-    entries: HeadTailBuffer<TranscriptEntry>,
+    entries: HeadTailBuffer<RecordedFrame>,
+}
+
+/// A frame, and when it passed, in microseconds since the Execute.
+#[derive(Debug)]
+struct RecordedFrame {
+    at_us: u64,
+    what: RecordedMessage,
+}
+
+#[derive(Debug)]
+enum RecordedMessage {
+    Read(EntryKind),
+    /// Records of a log, as they stood on the wire: there may be many, and few transcripts are ever written.
+    Unread(WholeMessage),
+}
+
+impl RecordedFrame {
+    fn read(self) -> TranscriptEntry {
+        let what = match self.what {
+            RecordedMessage::Read(what) => what,
+            // It has been read before, when it came.
+            RecordedMessage::Unread(whole) => match whole.read() {
+                Ok(Decoded::Message(message)) => EntryKind::ToSupervisor(message),
+                Ok(Decoded::Unknown { .. }) | Err(_) => EntryKind::Dropped(1),
+            },
+        };
+        TranscriptEntry { at_us: self.at_us, what }
+    }
 }
 
 impl RunRecording {
@@ -57,21 +87,26 @@ impl RunRecording {
             entries: HeadTailBuffer::new(HEAD_MAX_BYTES, TAIL_MAX_BYTES),
         };
         let bytes = to_worker_bytes(&execute);
-        recording.keep(bytes, || EntryKind::ToWorker(execute));
+        recording.keep_read(bytes, || EntryKind::ToWorker(execute));
         Some(recording)
     }
 
     /// A frame to the worker.
     pub(super) fn sent(&mut self, message: &ToWorker) {
-        self.keep(to_worker_bytes(message), || EntryKind::ToWorker(message.clone()));
+        self.keep_read(to_worker_bytes(message), || EntryKind::ToWorker(message.clone()));
     }
 
-    /// A frame from the worker. A result is not copied where only failures leave a transcript.
-    pub(super) fn received(&mut self, message: &ToSupervisor) {
+    /// A frame from the worker, and the message in it. A result is not copied where only failures leave a transcript.
+    pub(super) fn received(&mut self, whole: &WholeMessage, message: &ToSupervisor) {
         let is_success =
             matches!(message, ToSupervisor::Finished { outcome: RunOutcome::Succeeded { .. }, .. });
-        if !is_success || self.transcribe == TranscriptPolicy::All {
-            self.keep(to_supervisor_bytes(message), || EntryKind::ToSupervisor(message.clone()));
+        if is_success && self.transcribe != TranscriptPolicy::All {
+            return;
+        }
+        if matches!(message, ToSupervisor::Log { .. }) {
+            self.keep(whole.size_bytes(), || RecordedMessage::Unread(whole.copied()));
+        } else {
+            self.keep_read(to_supervisor_bytes(message), || EntryKind::ToSupervisor(message.clone()));
         }
     }
 
@@ -82,7 +117,9 @@ impl RunRecording {
 
     /// The frames in order, with the gap between them where there is one.
     pub fn into_entries(self) -> Vec<TranscriptEntry> {
-        let HeadAndTail { head: mut entries, dropped, tail } = self.entries.into_kept();
+        let HeadAndTail { head, dropped, tail } = self.entries.into_kept();
+        let read = |frames: Vec<RecordedFrame>| frames.into_iter().map(RecordedFrame::read);
+        let (mut entries, tail): (Vec<_>, Vec<_>) = (read(head).collect(), read(tail).collect());
         if dropped.items > 0 {
             let at_us = tail.first().or(entries.last()).map_or(0, |entry| entry.at_us);
             entries.push(TranscriptEntry { at_us, what: EntryKind::Dropped(dropped.items) });
@@ -96,11 +133,15 @@ impl RunRecording {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    fn keep_read(&mut self, payload_bytes: usize, what: impl FnOnce() -> EntryKind) {
+        self.keep(payload_bytes, || RecordedMessage::Read(what()));
+    }
+
     /// Keeps a frame, which is copied only if it is kept.
-    fn keep(&mut self, payload_bytes: usize, what: impl FnOnce() -> EntryKind) {
+    fn keep(&mut self, payload_bytes: usize, what: impl FnOnce() -> RecordedMessage) {
         let at_us = self.elapsed_us();
         self.entries
-            .push(size_of::<TranscriptEntry>() + payload_bytes, || TranscriptEntry { at_us, what: what() });
+            .push(size_of::<RecordedFrame>() + payload_bytes, || RecordedFrame { at_us, what: what() });
     }
 }
 
@@ -127,7 +168,6 @@ fn to_worker_bytes(message: &ToWorker) -> usize {
 
 fn to_supervisor_bytes(message: &ToSupervisor) -> usize {
     match message {
-        ToSupervisor::Log { records, .. } => records.iter().map(record_bytes).sum(),
         ToSupervisor::Progress { message, .. } => message.len(),
         ToSupervisor::Call { method, params, .. } => method.len() + json_bytes(params),
         ToSupervisor::Finished { outcome, .. } => match outcome {
@@ -148,11 +188,9 @@ fn to_supervisor_bytes(message: &ToSupervisor) -> usize {
         | ToSupervisor::Forked { .. }
         | ToSupervisor::Exited { .. }
         | ToSupervisor::ForkFailed { .. } => 0,
+        // Kept as it stood on the wire.
+        ToSupervisor::Log { .. } => 0,
     }
-}
-
-fn record_bytes(record: &LogRecord) -> usize {
-    size_of::<LogRecord>() + record.logger.len() + record.message.len() + json_bytes(&record.fields)
 }
 
 fn json_bytes(json: &JsonBytes) -> usize {
@@ -161,7 +199,20 @@ fn json_bytes(json: &JsonBytes) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+    use muster_protocol::LogRecord;
+    use muster_protocol::wire::{Piece, Spelling, WireDecoder};
+
     use super::*;
+
+    /// A worker sent it.
+    fn receive(recording: &mut RunRecording, message: &ToSupervisor) {
+        let mut frame = Vec::new();
+        Spelling::Binary.append(message, &mut frame).unwrap();
+        let cut = WireDecoder::new().cut(&mut BytesMut::from(&frame[..])).unwrap();
+        let Some(Piece::Message(whole)) = cut else { panic!("{cut:?}") };
+        recording.received(&whole, message);
+    }
 
     fn execute(params_bytes: usize) -> ToWorker {
         ToWorker::Execute {
@@ -200,7 +251,7 @@ mod tests {
             RunRecording::begin(TranscriptPolicy::Failed, execute(10), Arc::default(), Arc::default());
         let mut recording = begun.unwrap();
         for number in 0..3000 {
-            recording.received(&progress(number, 1000));
+            receive(&mut recording, &progress(number, 1000));
         }
         let entries = recording.into_entries();
         let kept = numbers(&entries);
@@ -214,11 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn records_of_a_log_are_in_it_as_they_were_sent() {
+        let begun = RunRecording::begin(TranscriptPolicy::Failed, execute(0), Arc::default(), Arc::default());
+        let mut recording = begun.unwrap();
+        let record = |number: u64| LogRecord {
+            message: format!("{number}"),
+            fields: JsonBytes::from(format!("{{\"number\":{number}}}")),
+            ..LogRecord::default()
+        };
+        let sent = |batch| ToSupervisor::Log { run: 1, records: (batch..batch + 3).map(record).collect() };
+        for batch in 0..50_000 {
+            receive(&mut recording, &sent(batch));
+        }
+        let mut entries = recording.into_entries().into_iter().map(|entry| entry.what);
+        assert_eq!(entries.nth(1), Some(EntryKind::ToSupervisor(sent(0))));
+        assert_eq!(entries.last(), Some(EntryKind::ToSupervisor(sent(49_999))));
+    }
+
+    #[test]
     fn a_frame_that_is_too_large_is_counted_and_what_follows_is_kept() {
         let begun =
             RunRecording::begin(TranscriptPolicy::Failed, execute(2 << 20), Arc::default(), Arc::default());
         let mut recording = begun.unwrap();
-        recording.received(&progress(7, 10));
+        receive(&mut recording, &progress(7, 10));
         let entries = recording.into_entries();
         assert_eq!(entries[0].what, EntryKind::Dropped(1));
         assert_eq!(numbers(&entries), [7]);
@@ -235,7 +304,7 @@ mod tests {
         for (transcribe, kept) in [(TranscriptPolicy::Failed, 1), (TranscriptPolicy::All, 2)] {
             let mut recording =
                 RunRecording::begin(transcribe, execute(0), Arc::default(), Arc::default()).unwrap();
-            recording.received(&success);
+            receive(&mut recording, &success);
             assert_eq!(recording.is_wanted(true), transcribe == TranscriptPolicy::All);
             assert_eq!(recording.into_entries().len(), kept);
         }

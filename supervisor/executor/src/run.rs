@@ -15,6 +15,7 @@ use super::clock::unix_us;
 use super::logs::RunLogs;
 use super::recording::RunRecording;
 use super::run_spec::RunSpec;
+use super::showing::ShownRun;
 use crate::descriptions::DescribedWorkflow;
 
 /// The detail of the event that every execution has: written without a detour over a map.
@@ -31,6 +32,7 @@ struct StartedBy {
 pub(super) struct ExecutorRun {
     pub(super) spec: RunSpec,
     pub(super) logs: RunLogs,
+    pub(super) shown: ShownRun,
     pub(super) changes: PendingChanges,
     pub(super) calls_in_flight: usize,
     pub(super) recording: Option<RunRecording>,
@@ -46,6 +48,7 @@ impl ExecutorRun {
     pub(super) fn new(spec: RunSpec) -> Self {
         Self {
             logs: RunLogs::new(),
+            shown: ShownRun::default(),
             secrets: Arc::clone(&spec.secrets),
             spec,
             changes: PendingChanges::default(),

@@ -154,7 +154,7 @@ impl LogView {
             attempt,
             sequence: line.sequence,
             at: Timestamp::from_microsecond(line.at_us).unwrap_or(Timestamp::UNIX_EPOCH),
-            level: line.level,
+            level: line.level.into_owned(),
             stream: line.stream,
             logger: line.logger,
             message: line.message,

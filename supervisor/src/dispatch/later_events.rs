@@ -96,7 +96,7 @@ mod tests {
         LogLine {
             sequence: 1,
             at_us: 0,
-            level: "info".to_owned(),
+            level: "info".into(),
             stream: LogStream::Log,
             logger: String::new(),
             message: String::new(),

@@ -109,7 +109,7 @@ mod tests {
         let line = LogLine {
             sequence: 1,
             at_us: 0,
-            level: "info".to_owned(),
+            level: "info".into(),
             stream: LogStream::Log,
             logger: String::new(),
             message: "hello".to_owned(),

@@ -87,7 +87,7 @@ fn record(refused: &Finalization, sequence: u64, message: String) -> LogLine {
     LogLine {
         sequence,
         at_us: refused.completed_at.as_microsecond(),
-        level: "warn".to_owned(),
+        level: "warn".into(),
         stream: LogStream::Log,
         logger: "muster".to_owned(),
         message,
@@ -128,7 +128,7 @@ mod tests {
         let line = |sequence| LogLine {
             sequence,
             at_us: 1,
-            level: "info".to_owned(),
+            level: "info".into(),
             stream: LogStream::Log,
             logger: String::new(),
             message: "printed".to_owned(),

@@ -344,7 +344,7 @@ pub(crate) fn line(sequence: u64, message: &str) -> LogLine {
     LogLine {
         sequence,
         at_us: 1_700_000_000_000_001,
-        level: "info".to_owned(),
+        level: "info".into(),
         stream: LogStream::Stderr,
         logger: "test".to_owned(),
         message: message.to_owned(),

@@ -95,7 +95,7 @@ pub(crate) async fn logs_are_read_on_from_a_place(fixture: Fixture) {
     assert_eq!(page.len(), 2);
     let first = &page[0];
     assert_eq!((first.attempt, first.line.sequence, first.line.at_us), (1, 1, 1_700_000_000_000_001));
-    assert_eq!((first.line.level.as_str(), first.line.stream.as_str()), ("info", "stderr"));
+    assert_eq!((&*first.line.level, first.line.stream.as_str()), ("info", "stderr"));
     assert_eq!(first.line.logger, "test");
     let rest = fixture.store.logs(attempt.execution_id, (1, 2), 10).await.unwrap();
     let messages: Vec<_> = rest.iter().map(|row| row.line.message.as_str()).collect();

@@ -1,5 +1,7 @@
 //! One line of an execution's log, as it is stored and shown.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -32,7 +34,7 @@ pub struct LogLine {
     /// The moment it was written, in microseconds since the Unix epoch.
     pub at_us: i64,
     /// trace, debug, info, warn or error.
-    pub level: String,
+    pub level: Cow<'static, str>,
     /// The way by which the line came.
     pub stream: LogStream,
     /// Who wrote it; may be empty.

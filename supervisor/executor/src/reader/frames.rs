@@ -60,14 +60,17 @@ impl WorkerReader {
     /// else of this worker is taken meanwhile.
     async fn take_message(&mut self, whole: WholeMessage) {
         let secrets = self.link.secrets();
-        let read = if !news::takes_long(&whole) {
-            news::read(&whole, &secrets, &self.engine.descriptions)
+        let (whole, read) = if !news::takes_long(&whole) {
+            let read = news::read(&whole, &secrets, &self.engine.descriptions);
+            (whole, read)
         } else {
             // Nobody closes it, so the turn always comes.
             let _turn = self.engine.large.acquire().await;
             let descriptions = Arc::clone(&self.engine.descriptions);
-            let reading =
-                self.engine.background.spawn_blocking(move || news::read(&whole, &secrets, &descriptions));
+            let reading = self.engine.background.spawn_blocking(move || {
+                let read = news::read(&whole, &secrets, &descriptions);
+                (whole, read)
+            });
             // Only the end of the process breaks it off.
             let Ok(read) = reading.await else { return };
             read
@@ -78,7 +81,7 @@ impl WorkerReader {
                     self.link.set_spelling(spelling);
                 }
                 let more_follows = !self.input.is_empty();
-                self.on_news(news, more_follows);
+                self.on_news(&whole, news, more_follows);
             }
             Ok(Decoded::Unknown { name }) => self.skip(&name),
             Err(error) => self.broke(&error),

@@ -1,10 +1,11 @@
 //! What a worker prints on its stderr: cut into lines, and given to the run it holds.
 
+use std::sync::Arc;
+
 use muster_system::process::PIPE_BYTES;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
-use super::super::live::LiveEvent;
 use super::super::logs;
 use super::{WorkerReader, read_now};
 
@@ -36,28 +37,29 @@ impl WorkerReader {
         if read == 0 {
             self.stderr_open = false;
         }
-        for line in self.lines.take(&self.scratch[..read], &self.link.secrets(), Instant::now()) {
-            self.attribute(line);
-        }
+        let lines = self.lines.take(&self.scratch[..read], &self.link.secrets(), Instant::now());
+        self.attribute(lines);
     }
 
     /// Ends a line without an end: the run is over, or the process is.
     pub(in super::super) fn end_stderr_line(&mut self) {
-        if let Some(line) = self.lines.flush() {
-            self.attribute(line);
-        }
+        let last = self.lines.flush();
+        self.attribute(last);
     }
 
-    /// A line belongs to the run the worker holds; between runs it goes to the supervisor's own log, without the
+    /// Lines belong to the run the worker holds; between runs they go to the supervisor's own log, without the
     /// secrets of any run that was before.
-    fn attribute(&mut self, mut line: String) {
+    fn attribute(&mut self, lines: impl IntoIterator<Item = String>) {
         let Some((_, attempt)) = self.link.run.get() else {
-            self.link.secrets().mask_in(&mut line);
-            return self.late.printed(self.link.id, &line);
+            for mut line in lines {
+                self.link.secrets().mask_in(&mut line);
+                self.late.printed(self.link.id, &line);
+            }
+            return;
         };
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
-            let line = run.logs.take(logs::printed(line, &run.secrets));
-            self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
+            let secrets = Arc::clone(&run.secrets);
+            self.engine.log(run, lines.into_iter().map(|line| logs::printed(line, &secrets)));
         }
     }
 }

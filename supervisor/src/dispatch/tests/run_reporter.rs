@@ -140,7 +140,7 @@ fn log_line(sequence: u64) -> LogLine {
     LogLine {
         sequence,
         at_us: unix_us(),
-        level: "info".to_owned(),
+        level: "info".into(),
         stream: LogStream::Log,
         logger: String::new(),
         message: "a line".to_owned(),

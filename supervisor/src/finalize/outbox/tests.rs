@@ -44,7 +44,7 @@ fn end(number: u32) -> Finalization {
         logs: vec![LogLine {
             sequence: 1,
             at_us: 5,
-            level: "warn".to_owned(),
+            level: "warn".into(),
             stream: LogStream::Stderr,
             logger: String::new(),
             message: "zero \0 and ü".to_owned(),

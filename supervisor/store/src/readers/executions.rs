@@ -53,7 +53,7 @@ macro_rules! execution_readers {
                 line: LogLine {
                     sequence: u64::try_from(row.try_get::<i64, _>("sequence")?).unwrap_or_default(),
                     at_us: row.try_get::<TimeColumn, _>("logged_at")?.0.as_microsecond(),
-                    level: row.try_get("level")?,
+                    level: row.try_get::<String, _>("level")?.into(),
                     stream: if stream == LogStream::Stderr.as_str() {
                         LogStream::Stderr
                     } else {
