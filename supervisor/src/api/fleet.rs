@@ -169,6 +169,21 @@ impl FleetView {
     }
 }
 
+impl FleetView {
+    /// Those that live and serve this queue, for a person; without names only that there are some.
+    pub fn serving(&self, queue: &str, with_names: bool) -> Vec<String> {
+        let serves = |one: &&FleetMemberView| {
+            let lives = matches!(one.life, SupervisorLife::Serving | SupervisorLife::Troubled);
+            lives && one.said.as_ref().is_some_and(|said| said.queues.iter().any(|served| served == queue))
+        };
+        let serving = self.supervisors.iter().filter(serves);
+        match with_names {
+            true => serving.map(|one| format!("{}, process {}", one.host, one.process_id)).collect(),
+            false => serving.take(1).map(|_| "another one".to_owned()).collect(),
+        }
+    }
+}
+
 impl FleetMemberView {
     /// True when it was started with the files of this one, which only one at a time can have.
     fn follows(&self, earlier: &Self) -> bool {

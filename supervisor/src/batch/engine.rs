@@ -18,7 +18,7 @@ use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
 use crate::secret_keys::OpenedDefinitions;
-use crate::service::{Core, CoreParts, claimant};
+use crate::service::{Core, CoreParts, claimant, prepare_defaults};
 use crate::settings::Settings;
 use crate::transcripts::TranscriptKeeper;
 
@@ -66,7 +66,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
         preparer: Preparer::new(
             Arc::new(OpenedDefinitions::new(store.clone(), Arc::new(settings.secret_keys()))),
             bus.clone(),
-            settings.execution_timeout,
+            prepare_defaults(&settings),
             Arc::clone(&descriptions),
             None,
         ),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use muster_protocol::spelled_out;
 use muster_store::{LimitKey, LimitRate, LimitTerms, OnFull};
 
@@ -51,18 +51,19 @@ enum LimitAction {
         #[command(flatten)]
         server: ServerFlags,
     },
-    /// Set what a limit allows, from the next claim on. What runs goes on.
+    /// Set all that a limit allows, from the next claim on: what is not said here holds nobody back. What runs goes on.
     #[command(after_help = "Examples:
   supervisor limit set crm --total 5
   supervisor limit set crm --total 20 --per-key 2 --key parameters.customer
   supervisor limit set import --per-key 1 --on-full reject
-  supervisor limit set mail --rate 100/60s --key organization")]
+  supervisor limit set mail --rate 100/60s --key organization",
+        group = ArgGroup::new("bounds").args(["total", "per_key", "rate"]).required(true).multiple(true))]
     Set {
         /// The name of the limit.
         #[arg(value_name = "NAME")]
         name: String,
         /// How many may run at once in the whole fleet; 0 lets nothing start.
-        #[arg(long, value_name = "N", required_unless_present_any = ["per_key", "rate"])]
+        #[arg(long, value_name = "N")]
         total: Option<u32>,
         /// How many may run at once for one key.
         #[arg(long, value_name = "N")]

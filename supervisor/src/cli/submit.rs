@@ -1,6 +1,6 @@
 //! `supervisor submit`: puts an execution into the queue, and waits for it if asked.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -226,9 +226,12 @@ impl SubmitCommand {
             print_line(&if self.json { json() } else { id.to_string() })?;
             return Ok(ExitCode::SUCCESS);
         }
+        // Whoever stops waiting, which ends nothing, knows what to ask for.
+        if self.follow || std::io::stderr().is_terminal() {
+            note(&format!("execution {id}"));
+        }
         if self.follow {
             let terminal = OutputStream::stderr();
-            note(&format!("execution {id}"));
             follow_log(&client, id, |line, _| {
                 note(&log_line(line, terminal));
                 Ok(())

@@ -49,7 +49,11 @@ mod tests {
                 queue: queue.to_owned(),
                 ..WorkflowDescription::default()
             };
-            declared_terms(&DescribedWorkflow { declared, schema: None })
+            declared_terms(&DescribedWorkflow {
+                declared,
+                schema: None,
+                described_at: std::time::SystemTime::UNIX_EPOCH,
+            })
         };
         let per_key = DeclaredConcurrency {
             per_key: Some(1),

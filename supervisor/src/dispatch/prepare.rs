@@ -1,7 +1,7 @@
 //! Prewarming before routing: a claimed row becomes what a worker is told.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use muster_protocol::{JsonBytes, error_type};
 use muster_store::{DefinitionStore, ExecutionFailure, NewExecution};
 use serde_json::value::RawValue;
 
+use super::changed_code::may_have_changed;
 use super::dispatcher::{Prepare, PrepareError, PreparedAttempt};
 use super::in_flight::OutcomeTerms;
 use crate::descriptions::{DescribedWorkflow, Descriptions};
@@ -27,12 +28,21 @@ pub struct RefusedParameters {
     pub problems: Vec<String>,
 }
 
+/// What the settings say of all runs.
+#[derive(Clone, Debug, Default)]
+pub struct PrepareDefaults {
+    /// The time a run has when nobody else says.
+    pub timeout: Duration,
+    /// The folder with the code.
+    pub workflows_dir: PathBuf,
+}
+
 /// Fetches what a run needs, shows its context to watchers, and writes what its worker is told.
 #[derive(Debug)]
 pub struct Preparer {
     prewarm: Arc<Prewarm>,
     bus: Bus,
-    default_timeout_us: AtomicU64,
+    defaults: RwLock<PrepareDefaults>,
     descriptions: Arc<Descriptions>,
     /// Executions are traced, of those that nobody decided about this part.
     trace_ratio: Option<f64>,
@@ -43,19 +53,16 @@ impl Preparer {
     pub fn new(
         store: Arc<dyn DefinitionStore>,
         bus: Bus,
-        default_timeout: Duration,
+        defaults: PrepareDefaults,
         descriptions: Arc<Descriptions>,
         trace_ratio: Option<f64>,
     ) -> Arc<Self> {
         let prewarm = Arc::new(Prewarm::new(store, bus.clone()));
-        let default_timeout_us = AtomicU64::new(0);
-        let preparer = Self { prewarm, bus, default_timeout_us, descriptions, trace_ratio };
-        preparer.set_default_timeout(default_timeout);
-        Arc::new(preparer)
+        Arc::new(Self { prewarm, bus, defaults: RwLock::new(defaults), descriptions, trace_ratio })
     }
 
-    /// Refuses parameters that the code does not take, where that is known: with an unknown workflow, or a database that
-    /// is away, it is found out later.
+    /// Refuses parameters that the code does not take, where that is known: with an unknown workflow, a database that
+    /// is away, or code that may have changed since it was described, it is found out later.
     ///
     /// # Errors
     /// All that is wrong with them.
@@ -72,9 +79,34 @@ impl Preparer {
         let (workflow, source) = resolve(request.target.clone(), warm.workflow.as_ref());
         let Some(described) = self.descriptions.of(&workflow, &source) else { return Ok(()) };
         match described.problems(&request.parameters) {
-            problems if problems.is_empty() => Ok(()),
+            problems if problems.is_empty() || self.may_have_changed(&described).await => Ok(()),
             problems => Err(RefusedParameters { workflow, problems }),
         }
+    }
+
+    /// What the code does not take is refused before a worker is asked.
+    async fn check(
+        &self,
+        described: &Arc<DescribedWorkflow>,
+        params: &JsonBytes,
+    ) -> Result<(), PrepareError> {
+        // What is no JSON was refused where it came in.
+        let Ok(parameters) = params.parse::<&RawValue>() else { return Ok(()) };
+        match described.check(parameters) {
+            Err(problems) if !self.may_have_changed(described).await => {
+                Err(PrepareError::Refused(ExecutionFailure::new(error_type::INVALID_PARAMETERS, problems)))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// True where the worker that loads the code again, and describes it again, may take what was refused by now.
+    async fn may_have_changed(&self, described: &Arc<DescribedWorkflow>) -> bool {
+        let (folder, described) = (self.defaults().workflows_dir.clone(), Arc::clone(described));
+        let looking = tokio::task::spawn_blocking(move || {
+            may_have_changed(&folder, &described.declared.source_file, described.described_at)
+        });
+        looking.await.unwrap_or_default()
     }
 
     /// What fetches, to be told of changes.
@@ -83,9 +115,12 @@ impl Preparer {
     }
 
     /// For runs that are prepared from now on.
-    pub fn set_default_timeout(&self, timeout: Duration) {
-        let timeout_us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
-        self.default_timeout_us.store(timeout_us, Ordering::Relaxed);
+    pub fn set_defaults(&self, defaults: PrepareDefaults) {
+        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = defaults;
+    }
+
+    fn defaults(&self) -> RwLockReadGuard<'_, PrepareDefaults> {
+        self.defaults.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,11 +141,11 @@ impl Prepare for Preparer {
         let traceparent = request.traceparent.clone();
         let subject = Subject::from(&request.target);
         let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
-        let default_timeout = Duration::from_micros(self.default_timeout_us.load(Ordering::Relaxed));
+        let default_timeout = self.defaults().timeout;
         let ready = prepare(request, &warm).map_err(refusal)?;
         let described = self.descriptions.of(&ready.workflow, &ready.source);
         if let Some(described) = &described {
-            check(described, &ready.params)?;
+            self.check(described, &ready.params).await?;
         }
         let timeout = time_limit(ready.timeout, described.as_deref(), default_timeout);
         self.bus.put_context(attempt.execution_id, ready.shown_context, timeout.unwrap_or(default_timeout));
@@ -137,15 +172,6 @@ impl Prepare for Preparer {
         };
         Ok(PreparedAttempt { spec, terms })
     }
-}
-
-/// What the code does not take is refused before a worker is asked.
-fn check(described: &DescribedWorkflow, params: &JsonBytes) -> Result<(), PrepareError> {
-    // What is no JSON was refused where it came in.
-    let Ok(parameters) = params.parse::<&RawValue>() else { return Ok(()) };
-    described.check(parameters).map_err(|problems| {
-        PrepareError::Refused(ExecutionFailure::new(error_type::INVALID_PARAMETERS, problems))
-    })
 }
 
 fn refusal(error: PrewarmError) -> PrepareError {

@@ -71,7 +71,12 @@ impl ApiService for Supervisor {
         if let Some(limit) = of_record.limit.as_mut().filter(|_| !names_others) {
             limit.holders.clear();
         }
+        let served_by = match of_record.queue_not_served() {
+            Some(queue) => self.all_supervisors().await?.serving(queue, names_others),
+            None => Vec::new(),
+        };
         let reasons = explain(&ExplainFacts {
+            served_by,
             closed: self.core.slots.closed(),
             start_trouble: self.core.health.start_trouble(),
             slots_are_free: self.core.slots.free() > 0,

@@ -1,6 +1,7 @@
 //! What the service and a batch have in common: an executor, the dispatcher in front of it, the finalizer behind it.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use tokio_util::task::TaskTracker;
 use super::confinement::{ConfinementError, confined};
 use crate::descriptions::Descriptions;
 use crate::dispatch::{
-    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, Slots, StartHealth, WiredDispatch,
+    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, PrepareDefaults, Slots, StartHealth,
+    WiredDispatch,
 };
 use crate::executor::{Executor, ExecutorError, ExecutorOptions, WorkerSpec};
 use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
@@ -299,6 +301,15 @@ fn temporary_folders() -> Option<Arc<TemporaryFolders>> {
         .ok()
 }
 
+/// What the settings say of all runs.
+pub fn prepare_defaults(settings: &Settings) -> PrepareDefaults {
+    PrepareDefaults { timeout: settings.execution_timeout, workflows_dir: absolute_workflows_dir(settings) }
+}
+
+fn absolute_workflows_dir(settings: &Settings) -> PathBuf {
+    std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone())
+}
+
 /// What workers are started with.
 ///
 /// # Errors
@@ -307,8 +318,7 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, WorkerSpecError> {
     let launch = Launch::new(&settings.worker_command, variables(&settings.worker_env))?
         .with_variable(PROTOCOL_ENV, PROTOCOL_VERSION.to_string());
     let launch = confined(launch, settings)?;
-    let workflows_dir =
-        std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone());
+    let workflows_dir = absolute_workflows_dir(settings);
     let serves_once = settings.isolation == Isolation::Execution;
     let welcome = serde_json::json!({
         "workflows_dir": workflows_dir,

@@ -20,6 +20,8 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) supervisor: Uuid,
     /// The queues it serves.
     pub(super) served: &'a [String],
+    /// Others that serve its queue, where this one does not: then they know what keeps it.
+    pub(super) served_by: Vec<String>,
     pub(super) closed: Vec<IntakeClosed>,
     pub(super) start_trouble: Option<StartTrouble>,
     pub(super) slots_are_free: bool,
@@ -37,6 +39,12 @@ pub(super) struct ExplainFacts<'a> {
 }
 
 impl<'a> ExplainFacts<'a> {
+    /// The queue it waits in, if the supervisor that is asked does not serve that.
+    pub(super) fn queue_not_served(&self) -> Option<&'a str> {
+        let waits = self.record.status == Status::Pending;
+        self.record.queue.as_ref().filter(|queue| waits && !self.served.contains(queue)).map(String::as_str)
+    }
+
     /// What the record alone says, as if there were a worker for everybody.
     pub(super) async fn of_record(
         store: &dyn Store,
@@ -58,6 +66,7 @@ impl<'a> ExplainFacts<'a> {
             now: Timestamp::now(),
             supervisor: claimant.owner,
             served: claimant.queues.names(),
+            served_by: Vec::new(),
             closed: Vec::new(),
             start_trouble: None,
             slots_are_free: true,
@@ -94,15 +103,18 @@ pub(super) fn explain(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
 
 fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     let paused = facts.pauses.iter().map(|pause| blocking(ReasonKind::Paused, pause.sentence()));
+    // What keeps this supervisor from it is no reason where others are to claim it.
+    let is_ours = facts.served_by.is_empty();
     let others = [
         facts.resumed.as_deref().map(resumed),
         starts_later(facts),
         facts.limit.as_ref().map(limit_full),
         not_served(facts),
-        (!facts.closed.is_empty()).then(|| intake_closed(&facts.closed)),
-        facts.start_trouble.as_ref().map(workers_fail),
+        (is_ours && !facts.closed.is_empty()).then(|| intake_closed(&facts.closed)),
+        facts.start_trouble.as_ref().filter(|_| is_ours).map(workers_fail),
         // Where no worker starts none is free either, and none has a run.
-        (!facts.slots_are_free && facts.start_trouble.is_none()).then(|| no_free_worker(facts.max_workers)),
+        (is_ours && !facts.slots_are_free && facts.start_trouble.is_none())
+            .then(|| no_free_worker(facts.max_workers)),
         (facts.ahead > 0).then(|| behind_others(facts.ahead)),
     ];
     let mut reasons: Vec<ReasonView> = paused.chain(others.into_iter().flatten()).collect();
@@ -181,11 +193,13 @@ fn limit_full(wait: &LimitWait) -> ReasonView {
 }
 
 fn not_served(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
-    let queue = facts.record.queue.as_ref().filter(|queue| !facts.served.contains(queue))?;
-    let served = facts.served.join(", ");
-    let message = format!(
-        "it waits in the queue {queue}, and this supervisor serves {served}: start one with queues = [{queue:?}]"
-    );
+    let queue = facts.queue_not_served()?;
+    let (served, by) = (facts.served.join(", "), facts.served_by.join(", "));
+    let what = format!("it waits in the queue {queue}, and this supervisor serves {served}");
+    let message = match facts.served_by.len() {
+        0 => format!("{what}: start one with queues = [{queue:?}]"),
+        _ => format!("{what}; {queue} is served by {by}: ask there what keeps it"),
+    };
     Some(blocking(ReasonKind::QueueNotServed, message))
 }
 
@@ -298,6 +312,7 @@ mod tests {
             now: record.run_after + std::time::Duration::from_secs(1),
             supervisor: Uuid::from_u128(7),
             served,
+            served_by: Vec::new(),
             closed: Vec::new(),
             start_trouble: None,
             slots_are_free: true,
@@ -331,6 +346,18 @@ mod tests {
         assert_eq!(told.iter().map(|reason| reason.kind).collect::<Vec<_>>(), expected);
         assert!(told.iter().all(|reason| reason.is_blocking), "{told:?}");
         assert!(told[0].message.contains("serves p") && told[2].message.contains("no such file"), "{told:?}");
+
+        let elsewhere = ExplainFacts {
+            served_by: vec!["vm, process 7".to_owned()],
+            slots_are_free: false,
+            ..facts(&record, &other)
+        };
+        let told = explain(&elsewhere);
+        assert_eq!(kinds(&elsewhere), [(ReasonKind::QueueNotServed, true)], "{told:?}");
+        assert!(
+            told[0].message.ends_with("q is served by vm, process 7: ask there what keeps it"),
+            "{told:?}"
+        );
 
         record.expires_at = Some(record.run_after + std::time::Duration::from_secs(60));
         record.run_after += std::time::Duration::from_secs(30);

@@ -31,7 +31,8 @@ mod webhooks;
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use confinement::{ConfinementError, confinement};
 pub use core::{
-    Core, CoreError, CoreParts, WorkerSpecError, claimant, pool_config, transcripts, worker_spec,
+    Core, CoreError, CoreParts, WorkerSpecError, claimant, pool_config, prepare_defaults, transcripts,
+    worker_spec,
 };
 pub use data_dir::{DataDir, DataDirError};
 pub use explain::reasons_of;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
 use super::broker_status::BrokerStatus;
-use super::core::{Core, CoreError, CoreParts, claimant, transcripts};
+use super::core::{Core, CoreError, CoreParts, claimant, prepare_defaults, transcripts};
 use super::data_dir::{DataDir, DataDirError};
 use super::database_status::DatabaseStatus;
 use super::starting::Starting;
@@ -133,7 +133,7 @@ impl Supervisor {
         let preparer = Preparer::new(
             definitions,
             bus.clone(),
-            settings.execution_timeout,
+            prepare_defaults(&settings),
             Arc::clone(&descriptions),
             tracer.as_ref().map(|_| settings.otlp_sample_ratio),
         );

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::limits::{DeclaredWorkflow, HeldLimit};
 use crate::{
-    ExecutionRecord, LimitRecord, LimitTerms, OrganizationRecord, Result, ScheduleRecord, WebhookRecord,
-    WorkflowRecord,
+    ExecutionRecord, LimitRecord, LimitTerms, OrganizationRecord, Result, ScheduleRecord, TokenRecord,
+    WebhookRecord, WorkflowRecord,
 };
 
 /// All that is defined, as it was at one version.
@@ -35,6 +35,8 @@ pub struct Definitions {
     pub webhooks: Vec<WebhookRecord>,
     /// The limits, by name, those among them that are workflows' own.
     pub limits: Vec<LimitRecord>,
+    /// The tokens, by name: an organization cannot go while one is bound to it.
+    pub tokens: Vec<TokenRecord>,
 }
 
 /// One entry of configuration, as its row has it.

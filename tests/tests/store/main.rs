@@ -219,6 +219,7 @@ contract! {
     rates {
         rule_3_no_more_start_in_a_period_for_a_key,
         rule_3_what_waits_for_a_rate_starts_at_its_moment,
+        rule_3_a_rate_made_faster_lets_go_who_waited_for_the_slower_one,
         rule_3_each_attempt_is_a_start,
         rule_3_supervisors_that_claim_at_once_share_a_rate,
         rule_3_room_and_rate_must_both_let_it_start,

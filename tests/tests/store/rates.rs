@@ -80,6 +80,23 @@ pub(crate) async fn rule_3_what_waits_for_a_rate_starts_at_its_moment(fixture: F
     assert_eq!(fixture.store.open_rates().await.unwrap(), None, "nobody waits any more");
 }
 
+pub(crate) async fn rule_3_a_rate_made_faster_lets_go_who_waited_for_the_slower_one(fixture: Fixture) {
+    let me = claimant();
+    fixture.limit("mail", rate("1/1d", 1, total(100))).await;
+    let all: Vec<NewExecution> = (0..3).map(|_| limited(["mail"])).collect();
+    fixture.submit_all(&all).await;
+    assert_eq!(fixture.claims(&me, 10).await.len(), 1);
+    fixture.limit("mail", rate("10/1s", 1, total(100))).await;
+    let started = fixture.next_start(&me).await;
+    assert_eq!(started.iter().map(|it| it.execution_id).collect::<Vec<_>>(), [all[1].id]);
+    // Nor does a time that was noted by a clock that has been set back since.
+    let later = fixture.moment("4000000000000000");
+    fixture.sql(&format!("UPDATE limit_rates SET next_at = {later}, wake_at = {later}")).await;
+    fixture.store.sweep_limits().await.unwrap();
+    let started = fixture.next_start(&me).await;
+    assert_eq!(started.iter().map(|it| it.execution_id).collect::<Vec<_>>(), [all[2].id]);
+}
+
 pub(crate) async fn rule_3_each_attempt_is_a_start(fixture: Fixture) {
     let (me, other) = (claimant(), claimant());
     fixture.limit("mail", rate("1/1h", 2, total(100))).await;

@@ -1,6 +1,6 @@
 //! One workflow as its code describes it, with its schema read.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use muster_core::json::Schema;
 use muster_protocol::WorkflowDescription;
@@ -22,6 +22,8 @@ pub struct DescribedWorkflow {
     pub declared: WorkflowDescription,
     /// What parameters it takes, where that was said and can be read.
     pub schema: Option<Schema>,
+    /// When it was described, by the clock that files have.
+    pub described_at: SystemTime,
 }
 
 impl DescribedWorkflow {
@@ -49,7 +51,7 @@ impl DescribedWorkflow {
                 None
             }
         };
-        (Some(Self { declared, schema }), problems)
+        (Some(Self { declared, schema, described_at: SystemTime::now() }), problems)
     }
 
     fn schema(declared: &WorkflowDescription) -> Result<Option<Schema>, String> {

@@ -44,6 +44,7 @@ fn planned(definitions: &Definitions, edits: &[DefinitionEdit]) -> Planner {
         schedules: Shelf::of(definitions.schedules.iter().cloned()),
         webhooks: Shelf::of(definitions.webhooks.iter().cloned()),
         limits: Shelf::of(definitions.limits.iter().cloned()),
+        bound_tokens: definitions.tokens.iter().filter_map(|token| token.organization_id).collect(),
         changes: Vec::new(),
         problems: Vec::new(),
     };
@@ -70,6 +71,8 @@ struct Planner {
     schedules: Shelf<ScheduleRecord>,
     webhooks: Shelf<WebhookRecord>,
     limits: Shelf<LimitRecord>,
+    /// The organization of each token that is bound to one.
+    bound_tokens: Vec<Uuid>,
     changes: Vec<DefinitionChange>,
     problems: Vec<DefinitionProblem>,
 }

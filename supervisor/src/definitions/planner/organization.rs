@@ -70,6 +70,7 @@ impl Planner {
             (variables.len(), "variable"),
             (secrets.len(), "secret"),
             (schedules, "schedule"),
+            (self.bound_tokens.iter().filter(|bound| **bound == found.id).count(), "token"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)

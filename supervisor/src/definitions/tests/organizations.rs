@@ -1,6 +1,8 @@
 //! Organizations: how they are called, what they weigh, when they go.
 
-use muster_store::{Definitions, OrganizationRecord};
+use jiff::Timestamp;
+use muster_core::access::Role;
+use muster_store::{Definitions, OrganizationRecord, TokenRecord};
 use uuid::Uuid;
 
 use super::super::DefinitionEdit;
@@ -14,6 +16,31 @@ fn an_organization_goes_only_when_nothing_is_left_of_it() {
     assert!(problems(&held, remove.clone()).contains("still has 1 variable: remove them first"));
     let variable = DefinitionEdit::RemoveVariable { key: "url".into(), organization: Some("acme".into()) };
     assert!(written(held, &[variable, remove]).organizations.is_empty());
+}
+
+/// Who comes with it would be let in as before, and into an organization of the same key that is made later.
+#[test]
+fn an_organization_stays_while_a_token_is_bound_to_it() {
+    let token = |organization_id| TokenRecord {
+        id: Uuid::from_u128(7),
+        name: "ci".to_owned(),
+        role: Role::Operate,
+        organization_id,
+        organization_key: None,
+        hash: String::new(),
+        previous_hash: None,
+        previous_until: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        created_by: String::new(),
+        rotated_at: None,
+        expires_at: None,
+        last_used_at: None,
+    };
+    let remove = DefinitionEdit::RemoveOrganization { key: "acme".into() };
+    let held = Definitions { tokens: vec![token(None), token(Some(acme().id))], ..with_acme() };
+    assert!(problems(&held, remove.clone()).contains("still has 1 token: remove them first"));
+    let others = Definitions { tokens: vec![token(None), token(Some(Uuid::from_u128(9)))], ..with_acme() };
+    assert!(written(others, &[remove]).organizations.is_empty());
 }
 
 #[test]

@@ -201,7 +201,8 @@ async fn tend_page<B: Backend>(backend: &B, from: &str, to: &str) -> Result<Tend
     let counts = LimitCounts::of(fills);
     session.commit().await?;
     let mut dirty = DirtyLimits::default();
-    for waits_for in waits.iter().filter(|waits_for| counts.room(waits_for) > 0) {
+    let is_due = |waits_for: &&WaitsFor| counts.room(waits_for) > 0 || counts.is_to_be_noted(waits_for);
+    for waits_for in waits.iter().filter(is_due) {
         dirty.add(None, waits_for.held().as_slice());
     }
     let let_go = if dirty.is_empty() { 0 } else { tend(backend, &dirty, LockPatience::Long).await? };

@@ -133,6 +133,14 @@ impl LimitCounts {
         self.limits.get(&held.name)?.rates.get(&held.key).copied()
     }
 
+    /// True of a rate that was slower when it was noted until when it holds somebody up.
+    pub(crate) fn is_to_be_noted(&self, waits_for: &WaitsFor) -> bool {
+        match waits_for {
+            WaitsFor::Rate(held) => self.rate(held).is_some_and(|rate| rate.was_later()),
+            WaitsFor::Limit(_) | WaitsFor::Key(_) | WaitsFor::Pause(_) => false,
+        }
+    }
+
     /// Counts a start for the rates of these limits.
     fn start(&mut self, limits: &[HeldLimit]) {
         for held in limits {

@@ -91,6 +91,7 @@ pub(crate) struct RateState {
     /// When the next start would come if all came evenly.
     next_at_us: i64,
     now_us: i64,
+    was_later: bool,
 }
 
 impl RateState {
@@ -103,7 +104,15 @@ impl RateState {
         let burst = i64::from(burst.max(1));
         // A rate that was slower before, or a clock that was set back, holds nobody up for longer than it says now.
         let latest = now_us.saturating_add(interval_us.saturating_mul(burst));
-        Self { interval_us, burst, next_at_us: next_at_us.unwrap_or(now_us).min(latest), now_us }
+        let noted_us = next_at_us.unwrap_or(now_us);
+        let was_later = noted_us > latest;
+        Self { interval_us, burst, next_at_us: noted_us.min(latest), now_us, was_later }
+    }
+
+    /// True where what is noted of it would hold somebody up for longer: it is to be noted anew, or each look would find
+    /// as long to wait as the one before.
+    pub(crate) fn was_later(&self) -> bool {
+        self.was_later
     }
 
     /// From when on one may start.

@@ -19,7 +19,7 @@ use crate::flow::write_definitions;
 use crate::limits::session::LimitSession as _;
 use crate::limits::{DeclaredWorkflow, HeldLimit, limits_column};
 use crate::rows::json_column;
-use crate::{ExecutionRecord, OrganizationRecord, Result, StoreError, WorkflowRecord};
+use crate::{ExecutionRecord, OrganizationRecord, Result, StoreError, TokenStore as _, WorkflowRecord};
 
 #[async_trait]
 impl DefinitionEditStore for PostgresStore {
@@ -34,6 +34,7 @@ impl DefinitionEditStore for PostgresStore {
             schedules: all(self, || sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
             webhooks: all(self, || sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
             limits: all(self, || sqlx::query(statements::LIMITS), record::limit).await?,
+            tokens: self.tokens().await?,
         })
     }
 

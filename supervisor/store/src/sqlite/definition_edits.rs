@@ -20,7 +20,7 @@ use crate::flow::write_definitions;
 use crate::limits::session::LimitSession as _;
 use crate::limits::{DeclaredWorkflow, HeldLimit, limits_column};
 use crate::rows::json_column;
-use crate::{ExecutionRecord, OrganizationRecord, Result, WorkflowRecord};
+use crate::{ExecutionRecord, OrganizationRecord, Result, TokenStore as _, WorkflowRecord};
 
 /// How long a change by hand may go unseen.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(500);
@@ -38,6 +38,7 @@ impl DefinitionEditStore for SqliteStore {
             schedules: all(self, sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
             webhooks: all(self, sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
             limits: all(self, sqlx::query(statements::LIMITS), record::limit).await?,
+            tokens: self.tokens().await?,
         })
     }
 
