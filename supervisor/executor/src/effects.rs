@@ -171,17 +171,6 @@ impl ExecutorLoop {
         }
     }
 
-    /// Its worker described code anew, which it loaded for the run it holds: that counts for this run, too, if it has not
-    /// begun.
-    pub(super) fn refine_run(&self, link: &WorkerLink) {
-        let mut state = self.state.borrow_mut();
-        let Some((_, attempt)) = link.run.get() else { return };
-        let Some(run) = state.runs.get_mut(&attempt) else { return };
-        run.described = self.descriptions.of(&run.spec.workflow, &run.spec.source);
-        let assignment = run.spec.assignment(run.described.as_deref());
-        state.pool.refine(link.id, assignment);
-    }
-
     fn retire(self: &Rc<Self>, state: &ExecutorState, worker: WorkerId, reason: String) {
         let Some(link) = state.links.get(&worker) else { return };
         tracing::debug!(%worker, reason, "retiring worker");

@@ -110,7 +110,6 @@ impl WorkerReader {
         }
         if let Some(set) = self.link.describe_before_ready(set, &mut problems) {
             problems.extend(self.engine.descriptions.add(self.link.generation, set));
-            self.engine.refine_run(&self.link);
         }
         for problem in problems {
             tracing::warn!(worker = %self.link.id, problem, "worker's description of its workflows");
