@@ -133,6 +133,16 @@ impl LimitTerms {
         if self.total.is_none() && self.per_key.is_none() && self.rate.is_none() {
             problems.push("total, per_key, rate: all missing; give at least one of them".to_owned());
         }
+        if self.rate.is_some()
+            && self.total.is_none()
+            && self.per_key.is_none()
+            && self.on_full != OnFull::Wait
+        {
+            problems.push(format!(
+                "on_full: {} needs total or per_key, because only they can be full; what a rate does not let start waits",
+                self.on_full.as_str()
+            ));
+        }
         match (self.burst, self.rate) {
             (Some(_), None) => problems.push("burst: there is no rate it could belong to".to_owned()),
             (Some(0), Some(_)) => problems.push("burst: must be 1 or more".to_owned()),
@@ -163,5 +173,12 @@ mod tests {
     fn a_limit_that_allows_everything_is_none() {
         assert_eq!(LimitTerms::default().problems().len(), 1);
         assert!(LimitTerms { total: Some(0), ..LimitTerms::default() }.problems().is_empty());
+        let rate = LimitTerms { rate: "5/m".parse().ok(), on_full: OnFull::Reject, ..LimitTerms::default() };
+        assert!(
+            rate.problems()[0].starts_with("on_full: reject needs total or per_key"),
+            "{:?}",
+            rate.problems()
+        );
+        assert!(LimitTerms { per_key: Some(1), ..rate }.problems().is_empty());
     }
 }
