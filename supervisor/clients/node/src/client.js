@@ -147,7 +147,8 @@ export class Client {
         if (performance.now() >= deadline) {
           throw new NotFinished(
             `execution ${executionId} was published, and no supervisor has taken it in after ${timeoutMs} ms: it waits in RabbitMQ, ` +
-              "or is among the dead letters (`supervisor dead list`)",
+              "is among the dead letters (`supervisor dead list`), or repeats an idempotency key: then the execution that came first " +
+              "with it has the result",
             null,
           );
         }

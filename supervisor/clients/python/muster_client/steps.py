@@ -335,7 +335,8 @@ def _wait(
             if deadline is not None and monotonic() >= deadline:
                 raise NotFinished(
                     f"execution {execution_id} was published, and no supervisor has taken it in after {timeout:g} s: it waits in "
-                    "RabbitMQ, or is among the dead letters (`supervisor dead list`)",
+                    "RabbitMQ, is among the dead letters (`supervisor dead list`), or repeats an idempotency key: then the "
+                    "execution that came first with it has the result",
                     None,
                 ) from None
             yield Pause(absent if deadline is None else min(absent, max(deadline - monotonic(), 0.0)))
