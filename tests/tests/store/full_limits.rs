@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_core::execution::{Attempt, Status};
 use muster_store::{Displaced, Finalization, LimitTerms, NewExecution, OnFull, Submitted};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, retry, success};
@@ -127,6 +128,9 @@ pub(crate) async fn rule_6_the_newest_has_the_running_one_cancelled(fixture: Fix
     fixture.submit_one(&all[1]).await;
     assert!(fixture.row(all[0].id).await.cancel_requested_at.is_some());
     assert_eq!(fixture.event_names(all[0].id).await, ["claimed", "cancel_requested"]);
+    let asked = fixture.store.events(all[0].id).await.unwrap().pop().unwrap().detail.unwrap();
+    let reason = format!("execution {} came to limit \"crm\" after it", all[1].id);
+    assert_eq!(serde_json::from_str::<Value>(asked.get()).unwrap(), json!({"reason": reason}));
     assert_eq!(fixture.store.displaced().await, [Displaced::Asked { attempt: running, owner: me.owner }]);
     fixture.submit_one(&all[2]).await;
     fixture.is(all[1].id, Status::Cancelled, Some("Superseded")).await;
