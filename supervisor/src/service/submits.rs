@@ -90,7 +90,7 @@ mod tests {
     use std::time::Duration;
 
     use muster_core::execution::{ExecutionRequest, Status};
-    use muster_store::{CancelResult, ExecutionFailure};
+    use muster_store::{CancelResult, ExecutionFailure, ExecutionOutcome};
     use tokio::sync::Semaphore;
     use uuid::Uuid;
 
@@ -119,6 +119,10 @@ mod tests {
 
         async fn forget_keys(&self, _: usize) -> muster_store::Result<usize> {
             Ok(0)
+        }
+
+        async fn give_up(&self, _: &[(Uuid, ExecutionOutcome)]) -> muster_store::Result<()> {
+            Ok(())
         }
 
         async fn request_cancel(&self, _: Uuid) -> muster_store::Result<CancelResult> {

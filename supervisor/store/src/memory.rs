@@ -60,6 +60,17 @@ impl MemoryStore {
         let (mut record, now) = (self.record(), Instant::now());
         executions.iter().map(|execution| record.claim(claimant.owner, execution, now)).collect()
     }
+
+    /// Forgets executions that wait.
+    pub fn give_up(&self, ids: impl IntoIterator<Item = Uuid>) {
+        let mut record = self.record();
+        for id in ids {
+            let waits = |row: &MemoryRow| matches!(row.phase, RowPhase::Waiting(_));
+            if record.rows.get(&id).is_some_and(waits) {
+                record.rows.remove(&id);
+            }
+        }
+    }
 }
 
 impl MemoryRecord {
@@ -260,6 +271,16 @@ mod tests {
         assert_eq!(stand.end(first.attempt, release).await, FinalizeResult::Requeued);
         assert!(matches!(stand.claim(), Claim::Elsewhere(Status::Pending)));
         assert_eq!(stand.store.record().rows[&stand.execution.id].attempts_charged, 0);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_given_up_and_what_runs_is_not() {
+        let stand = Stand::new(2);
+        let claimed = stand.claimed();
+        stand.store.give_up([stand.execution.id]);
+        assert_eq!(stand.end(claimed.attempt, retry()).await, FinalizeResult::Requeued);
+        stand.store.give_up([stand.execution.id]);
+        assert!(stand.store.record().rows.is_empty());
     }
 
     #[tokio::test]

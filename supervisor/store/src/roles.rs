@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
-    EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
-    FiguresStore, Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord,
-    PauseStore, PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore,
-    ServedQueues, ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, TokenStore, TraceStore,
-    WebhookStore, WorkflowRecord,
+    EventRow, ExecutionFailure, ExecutionFilter, ExecutionOutcome, ExecutionRecord, ExecutionRecords,
+    ExpiredOwners, FiguresStore, Finalization, FinalizeResult, LimitStore, LogRow, NewExecution,
+    OrganizationRecord, PauseStore, PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore,
+    ScheduleStore, ServedQueues, ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver,
+    TokenStore, TraceStore, WebhookStore, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -105,6 +105,10 @@ pub trait QueueStore: Debug + Send + Sync + 'static {
     /// The same for several rows in one transaction; gives what it led to for those that wait or run. One that is over
     /// is left as it is.
     async fn request_cancels(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, CancelResult)>>;
+
+    /// Ends rows that wait, each as is said of it, in one transaction: whoever brought them gives them up. One that does not
+    /// wait is left as it is.
+    async fn give_up(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()>;
 
     /// Records an execution that cannot be run (`PendingNotFound`, `InvalidRequest`) as FAILED, if there is
     /// no row yet. Gives the state of the row that was there already.

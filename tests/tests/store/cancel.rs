@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muster_core::execution::Status;
-use muster_store::{CancelResult, Claim, FinalizeResult, TakeOver};
+use muster_store::{CancelResult, Claim, ExecutionFailure, ExecutionOutcome, FinalizeResult, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, release, retry, success};
@@ -127,4 +127,39 @@ pub(crate) async fn rule_18_several_are_cancelled_in_one_go(fixture: Fixture) {
     assert_eq!(again, [(running.execution_id, requested)], "it still runs, and its owner is told again");
     assert_eq!(fixture.event_names(running.execution_id).await, ["claimed", "cancel_requested"]);
     assert!(fixture.store.execution(unknown).await.unwrap().is_none());
+}
+
+pub(crate) async fn what_waits_is_given_up_as_is_said_of_it(fixture: Fixture) {
+    let me = claimant();
+    let fails = |message: &str| ExecutionOutcome::Failed(ExecutionFailure::new("RangeError", message));
+    let tried = fixture.claimed(&me).await.attempt;
+    assert_eq!(fixture.finalize(retry(&me, tried)).await, FinalizeResult::Requeued);
+    let (waiting, running) = (fixture.submitted().await, fixture.claimed(&me).await.attempt);
+    let over = fixture.claimed(&me).await.attempt;
+    fixture.finalize(success(&me, over)).await;
+    let not_run = ExecutionOutcome::Cancelled(ExecutionFailure::new("CancelledError", "not run"));
+    let given_up = [
+        (tried.execution_id, fails("out of it")),
+        (waiting, not_run),
+        (running.execution_id, fails("no")),
+        (over.execution_id, fails("no")),
+        (Uuid::new_v4(), fails("nowhere")),
+    ];
+    for _ in 0..2 {
+        fixture.store.give_up(&given_up).await.unwrap();
+        let row = fixture.row(tried.execution_id).await;
+        assert_eq!((row.status, row.attempt), (Status::Failed, tried.number));
+        assert_eq!(row.error_type.as_deref(), Some("RangeError"));
+        assert_eq!(row.error_message.as_deref(), Some("out of it"));
+        assert!(row.completed_at.is_some());
+        let row = fixture.row(waiting).await;
+        assert_eq!((row.status, row.error_message.as_deref()), (Status::Cancelled, Some("not run")));
+        assert_eq!(fixture.row(running.execution_id).await.status, Status::Running);
+        assert_eq!(fixture.row(over.execution_id).await.status, Status::Success);
+    }
+    assert_eq!(fixture.event_names(waiting).await, ["finalized"]);
+    assert_eq!(fixture.event_names(running.execution_id).await, ["claimed"]);
+    assert!(fixture.take_pending().await.is_empty());
+    let renewal = fixture.store.renew(&me, &[running]).await.unwrap();
+    assert!(renewal.cancel_requested.is_empty());
 }

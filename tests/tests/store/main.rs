@@ -160,6 +160,7 @@ contract! {
     }
     cancel {
         rule_18_several_are_cancelled_in_one_go,
+        what_waits_is_given_up_as_is_said_of_it,
         rule_20_a_waiting_row_is_cancelled_at_once,
         rule_20_an_unknown_id_leaves_a_tombstone,
         rule_20_a_running_row_is_asked_and_learns_it_at_renewal,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::entry::{enter_rows, lock_strict_limits};
 use super::keys::settle_keys;
 use super::tending::{DirtyLimits, tend_changed};
+use super::unclaimed::give_up;
 use super::{again, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct};
@@ -37,6 +38,10 @@ impl<B: Backend> QueueStore for B {
 
     async fn request_cancels(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, CancelResult)>> {
         again(B::PLANS_MAX, || request_cancels(self, ids)).await
+    }
+
+    async fn give_up(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()> {
+        again(B::PLANS_MAX, || give_up(self, given_up)).await
     }
 
     async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>> {

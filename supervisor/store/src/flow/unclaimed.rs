@@ -1,5 +1,7 @@
-//! Rows that end without being claimed: those that expired, those that were lost once too often or are not wanted any more, and
-//! those that cannot be read back.
+//! Rows that end without being claimed: those that expired, those that were lost once too often or are not wanted any more,
+//! those that cannot be read back, and those that whoever brought them gives up.
+
+use std::collections::HashMap;
 
 use muster_protocol::error_type;
 use uuid::Uuid;
@@ -8,7 +10,8 @@ use super::tending::{DirtyLimits, tend_changed};
 use crate::decide::end_instead_of_claim;
 use crate::finalized_event::finalized_detail;
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
-use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::session::{Backend, CancelledRow, Candidate, Extent, Purpose, StoreSession};
+use crate::webhooks::WebhookSession as _;
 use crate::{Claimant, ExecutionFailure, ExecutionOutcome, Result, StoreError};
 
 /// Ends what was to have started by now.
@@ -90,4 +93,35 @@ pub(super) async fn end<S: StoreSession>(
     session.insert_events(&events).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     session.note_webhooks(&ids).await
+}
+
+/// Ends rows that wait, each as is said of it.
+pub(super) async fn give_up<B: Backend>(backend: &B, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()> {
+    if given_up.is_empty() {
+        return Ok(());
+    }
+    let outcomes: HashMap<Uuid, &ExecutionOutcome> =
+        given_up.iter().map(|(id, outcome)| (*id, outcome)).collect();
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    // It locks those that wait; what is said of them follows in the same transaction.
+    let waiting: Vec<(Uuid, String)> = outcomes.keys().map(|id| (*id, String::new())).collect();
+    let (mut rows, mut events, mut dirty) = (Vec::new(), Vec::new(), DirtyLimits::default());
+    for CancelledRow { row, limits, .. } in session.displace(&waiting, false).await? {
+        let id = row.attempt.execution_id;
+        let Some(outcome) = outcomes.get(&id) else { continue };
+        let (status, failure) = (outcome.status().as_str(), FailureColumns::of(outcome.failure()));
+        rows.push(EndedRow { id, status, failure });
+        let event = EventRowIn::of(row.attempt, None, "finalized");
+        events.push(EventRowIn { detail: Some(finalized_detail(outcome)), ..event });
+        dirty.add(Some(id), &limits);
+    }
+    if !rows.is_empty() {
+        session.end_unclaimed(None, &rows).await?;
+        session.insert_events(&events).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        session.note_webhooks(&ids).await?;
+    }
+    session.commit().await?;
+    tend_changed(backend, dirty).await;
+    Ok(())
 }
