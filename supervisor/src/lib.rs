@@ -28,6 +28,7 @@ pub mod schedules;
 pub mod secret_keys;
 pub mod service;
 pub mod settings;
+mod strict_request;
 mod traces;
 pub mod transcripts;
 pub mod webhooks;

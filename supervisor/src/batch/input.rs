@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead, Read as _};
 
-use muster_core::execution::{ExecutionRequest, InvalidRequest, RequestDraft};
+use muster_core::execution::{ExecutionRequest, InvalidRequest};
 use serde::Deserialize;
 use uuid::Uuid;
+
+use crate::strict_request::strict_draft;
 
 /// The longest line: what fits in a frame, after base64 and escapes. A file without line ends must not fill
 /// the memory.
@@ -87,6 +89,12 @@ fn runs_now(request: ExecutionRequest) -> Result<ExecutionRequest, InvalidReques
             "limits: a batch runs its lines itself; leave them out, or submit it to a supervisor".to_owned(),
         );
     }
+    if request.webhook.is_some() {
+        problems.push(
+            "webhook: a batch tells nobody but whoever reads its results; leave it out, or submit it to a supervisor"
+                .to_owned(),
+        );
+    }
     if problems.is_empty() {
         return Ok(request);
     }
@@ -160,7 +168,7 @@ impl<R: BufRead> Input<R> {
             return Err(BadLine { number, execution_id: None, workflow: None, message });
         }
         let mut stated = None;
-        let request = RequestDraft::parse(&self.buffer).and_then(|draft| {
+        let request = strict_draft(&self.buffer).and_then(|draft| {
             stated = draft.execution_id;
             draft.with_default_id(Uuid::now_v7()).into_request()
         });
@@ -255,6 +263,26 @@ mod tests {
             bad[1].message.starts_with("line 4: invalid request: priority: must be"),
             "{}",
             bad[1].message
+        );
+    }
+
+    #[test]
+    fn what_a_batch_cannot_do_and_what_no_request_has_is_refused() {
+        let message = |fields: &str| {
+            let lines = lines(&format!("{{\"workflow\":\"a\",{fields}}}\n"));
+            lines[0].request.as_ref().unwrap_err().message.clone()
+        };
+        let told = message(r#""webhook":{"url":"https://example.com/hook"}"#);
+        assert!(told.contains("webhook: a batch tells nobody"), "{told}");
+        for field in
+            [r#""queue":"q""#, r#""limits":["l"]"#, r#""idempotency_key":"k""#, r#""delay_seconds":1"#]
+        {
+            assert!(message(field).contains("submit it to a supervisor"), "{field}: {}", message(field));
+        }
+        let misspelt = message(r#""timout_seconds":1"#);
+        assert!(
+            misspelt.ends_with("timout_seconds: is no field of a request; did you mean timeout_seconds?"),
+            "{misspelt}"
         );
     }
 

@@ -18,7 +18,7 @@ use crate::access::Caller;
 use crate::api::{
     AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, ServiceError, SubmitAnswer,
 };
-use crate::nearest::nearest;
+use crate::strict_request::strict_draft;
 
 /// The steps of an execution.
 #[derive(Serialize, ToSchema)]
@@ -79,9 +79,7 @@ pub(super) fn refused_submit(caller: &Caller, error: ServiceError) -> ApiError {
 
 /// What a body asks for, with an id, and with what is wrong with it.
 pub(super) fn draft(body: &[u8]) -> Result<RequestDraft, InvalidRequest> {
-    let mut draft = RequestDraft::parse(body)?.with_default_id(Uuid::now_v7());
-    draft.refuse(RequestDraft::unknown_fields(body).iter().map(|name| unknown_field(name)));
-    Ok(draft)
+    Ok(strict_draft(body)?.with_default_id(Uuid::now_v7()))
 }
 
 /// The header that says what the body's `idempotency_key` says.
@@ -96,15 +94,6 @@ fn bare_key(header: &HeaderValue) -> Result<String, ApiError> {
     };
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     Ok(inner.unwrap_or(text).to_owned())
-}
-
-/// What is wrong with a field that no request has: here somebody waits for the answer and can fix it.
-fn unknown_field(name: &str) -> String {
-    let known = RequestDraft::field_names();
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(meant) => format!("{name}: is no field of a request; did you mean {meant}?"),
-        None => format!("{name}: is no field of a request; there are {}", known.join(", ")),
-    }
 }
 
 /// A row: 200 once it is over, 202 before.
