@@ -6,6 +6,7 @@
 
 mod engine;
 mod error;
+mod given_up;
 mod input;
 mod lines;
 mod order;

@@ -54,13 +54,6 @@ impl ResultLine {
         Self { execution_id: Some(execution_id), workflow: Some(workflow), ..Self::unrun(status, failure) }
     }
 
-    /// A line that was not run because of something else than itself.
-    pub fn cancelled(execution: &NewExecution, why: &str) -> Self {
-        let failure = ExecutionFailure::new(error_type::CANCELLED, format!("not run: {why}"));
-        let workflow = execution.workflow_name.clone().unwrap_or_default();
-        Self::never_ran(execution.id, workflow, Status::Cancelled, failure)
-    }
-
     /// Makes the result of a line that ran.
     pub fn finished(
         finalization: Finalization,
@@ -141,6 +134,9 @@ impl From<ExecutionRecord> for ResultLine {
 pub trait ReportResults {
     /// Called once for each line, with its place in the input, in the order of the outcomes.
     fn take(&mut self, place: usize, result: ResultLine);
+
+    /// Called when the run of a line has submitted so many executions. A batch runs none of them.
+    fn submitted(&mut self, executions: usize);
 
     /// True while so much waits for a line that has not ended that no more lines should be taken.
     fn is_full(&self) -> bool;

@@ -7,13 +7,16 @@ use std::time::Duration;
 use futures_util::future::OptionFuture;
 use muster_core::execution::Status;
 use muster_protocol::error_type;
-use muster_store::{Claim, Disposition, ExecutionFailure, FinalizeResult, NewExecution};
+use muster_store::{
+    Claim, Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewExecution,
+};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::error::BatchError;
+use super::given_up::{Abandoned, GivenUp, LineState};
 use super::input::InputLine;
 use super::lines::InputLines;
 use super::outcome::{ReportResults, ResultLine};
@@ -22,9 +25,6 @@ use super::store::BatchStore;
 use crate::dispatch::{IntakeClosed, SlotReservation};
 use crate::finalize::{Finalized, RefusalCause};
 use crate::service::Core;
-
-/// Why what a signal stopped was not run.
-const INTERRUPTED: &str = "the batch was interrupted";
 
 /// How often a batch looks for outcomes that the store refuses.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,19 +39,29 @@ pub(super) struct StopSignals {
     pub(super) reading: CancellationToken,
 }
 
+/// A line that has not ended.
+struct BatchLine {
+    /// The place of its result.
+    place: usize,
+    execution: Arc<NewExecution>,
+    state: LineState,
+}
+
 pub(super) struct BatchRunner<'a, R> {
     pub(super) core: Core,
     store: Arc<dyn BatchStore>,
     keep_going: bool,
     default_max_attempts: u32,
     /// The lines that have not ended, by execution.
-    places: HashMap<Uuid, (usize, Arc<NewExecution>)>,
+    places: HashMap<Uuid, BatchLine>,
     /// What is to be claimed, in order.
     queue: BatchQueue,
     /// What is tried again, and when.
     later: Vec<(Instant, Arc<NewExecution>)>,
     /// Why nothing more is started, once that is so.
-    abandoned: Option<&'static str>,
+    abandoned: Option<Abandoned>,
+    /// Lines that are given up, until the store was told so.
+    given_up: Vec<(BatchLine, GivenUp)>,
     /// The store does not take the end of some line.
     pub(super) gave_up: bool,
     report: &'a mut R,
@@ -74,6 +84,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
             queue: BatchQueue::default(),
             later: Vec::new(),
             abandoned: None,
+            given_up: Vec::new(),
             gave_up: false,
             report,
         }
@@ -89,7 +100,11 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         let (mut more_lines, mut unreadable) = (true, None);
         let mut read = Vec::new();
         let mut look = tokio::time::interval(LOOK_EVERY);
-        while more_lines || !self.places.is_empty() || self.queue.len() > 0 {
+        loop {
+            self.end_given_up().await;
+            if !more_lines && self.places.is_empty() && self.queue.len() == 0 {
+                break;
+            }
             if self.fail_bad_lines() {
                 continue;
             }
@@ -105,8 +120,8 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
                     Some(finalized) => self.on_finalized(finalized),
                     None => break,
                 },
-                () = stop.running.cancelled(), if self.abandoned != Some(INTERRUPTED) => {
-                    self.abandon(INTERRUPTED);
+                () = stop.running.cancelled(), if self.abandoned != Some(Abandoned::Interrupted) => {
+                    self.abandon(Abandoned::Interrupted);
                     self.core.prepared().await;
                     self.core.executor.handle().force();
                 }
@@ -144,10 +159,12 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         };
         let execution = Arc::new(NewExecution::of(&request, self.default_max_attempts));
         if let Some(why) = self.abandoned {
-            self.report.take(line.index, ResultLine::cancelled(&execution, why));
+            self.report.take(line.index, LineState::Unclaimed.give_up(why).line(&execution));
             return;
         }
-        self.places.insert(execution.id, (line.index, Arc::clone(&execution)));
+        let new =
+            BatchLine { place: line.index, execution: Arc::clone(&execution), state: LineState::Unclaimed };
+        self.places.insert(execution.id, new);
         self.queue.push(execution);
     }
 
@@ -164,8 +181,8 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
 
     /// True when what all results wait for is itself waiting to be claimed. What waits to be tried again stands first.
     fn oldest_is_queued(&self) -> bool {
-        let oldest = self.places.values().min_by_key(|(place, _)| *place);
-        oldest.is_some_and(|(_, execution)| self.queue.holds(execution.id))
+        let oldest = self.places.values().min_by_key(|line| line.place);
+        oldest.is_some_and(|line| self.queue.holds(line.execution.id))
     }
 
     async fn claim(&mut self, reservation: SlotReservation) -> Result<(), BatchError> {
@@ -173,13 +190,14 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         let claims = self.store.claim_lines(&self.core.claimant, &next).await?;
         let mut claimed = Vec::with_capacity(claims.len());
         for (execution, claim) in next.into_iter().zip(claims) {
+            self.advance(execution.id, LineState::claimed);
             match claim {
                 Claim::Claimed(ours) => claimed.push(ours),
                 Claim::Elsewhere(status) => self.not_ours(&execution, status),
-                Claim::Refused(reason) => self.fail(&execution, &reason),
+                Claim::Refused(reason) => self.fail(execution.id, &reason),
                 // Lines with a key are refused as they are read.
                 Claim::Existing { id, .. } | Claim::KeyReused { id } => {
-                    self.fail(&execution, &format!("its idempotency_key belongs to execution {id}"));
+                    self.fail(execution.id, &format!("its idempotency_key belongs to execution {id}"));
                 }
             }
         }
@@ -187,21 +205,25 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         Ok(())
     }
 
+    /// Notes how far a line has come.
+    fn advance(&mut self, id: Uuid, step: impl FnOnce(LineState) -> LineState) {
+        if let Some(line) = self.places.get_mut(&id) {
+            line.state = step(std::mem::replace(&mut line.state, LineState::Unclaimed));
+        }
+    }
+
     fn on_finalized(&mut self, finalized: Finalized) {
         let id = finalized.finalization.attempt.execution_id;
         match finalized.verdict {
             FinalizeResult::Finished { status, error_type } => {
-                if let Some((place, execution)) = self.places.remove(&id) {
+                self.report.submitted(finalized.finalization.children.len());
+                if let Some(BatchLine { place, execution, .. }) = self.places.remove(&id) {
                     let result = ResultLine::finished(finalized.finalization, status, error_type, &execution);
                     self.end(place, result);
                 }
             }
-            FinalizeResult::Requeued => self.try_again(id, &finalized.finalization.disposition),
-            FinalizeResult::Superseded => {
-                if let Some((_, execution)) = self.places.get(&id).cloned() {
-                    self.fail(&execution, "another supervisor took the execution over");
-                }
-            }
+            FinalizeResult::Requeued => self.try_again(id, &finalized.finalization),
+            FinalizeResult::Superseded => self.fail(id, "another supervisor took the execution over"),
         }
     }
 
@@ -210,7 +232,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
     fn give_up_refused(&mut self) {
         for refused in self.core.refused() {
             let given_up = refused.cause == RefusalCause::Refused && refused.tries >= TRIES_MAX;
-            let Some((place, execution)) =
+            let Some(BatchLine { place, execution, .. }) =
                 given_up.then(|| self.places.remove(&refused.attempt.execution_id)).flatten()
             else {
                 continue;
@@ -228,10 +250,11 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         }
     }
 
-    fn try_again(&mut self, id: Uuid, disposition: &Disposition) {
-        let Some((_, execution)) = self.places.get(&id) else { return };
-        let execution = Arc::clone(execution);
-        let delay = match disposition {
+    fn try_again(&mut self, id: Uuid, finalization: &Finalization) {
+        self.advance(id, |state| state.after(finalization));
+        let Some(line) = self.places.get(&id) else { return };
+        let execution = Arc::clone(&line.execution);
+        let delay = match &finalization.disposition {
             Disposition::Retry { delay, .. }
             | Disposition::Release { delay, .. }
             | Disposition::UnknownHere { delay, .. } => *delay,
@@ -239,7 +262,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         };
         match self.abandoned {
             None => self.later.push((Instant::now() + delay, execution)),
-            Some(why) => self.give_back(&execution, why),
+            Some(why) => self.give_up(id, why),
         }
     }
 
@@ -258,12 +281,15 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         if status == Status::Pending {
             self.later.push((Instant::now() + Duration::from_millis(20), Arc::clone(execution)));
         } else {
-            self.fail(execution, &format!("an execution with this id is in the store already, as {status}"));
+            self.fail(
+                execution.id,
+                &format!("an execution with this id is in the store already, as {status}"),
+            );
         }
     }
 
-    fn fail(&mut self, execution: &NewExecution, message: &str) {
-        if let Some((place, execution)) = self.places.remove(&execution.id) {
+    fn fail(&mut self, id: Uuid, message: &str) {
+        if let Some(BatchLine { place, execution, .. }) = self.places.remove(&id) {
             let failure = ExecutionFailure::new(error_type::INVALID_REQUEST, message);
             let workflow = execution.workflow_name.clone().unwrap_or_default();
             self.end(place, ResultLine::never_ran(execution.id, workflow, Status::Failed, failure));
@@ -276,27 +302,49 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         if !succeeded && !self.keep_going && self.abandoned.is_none() {
             // What runs may finish; what waits for a worker comes back released.
             self.core.executor.handle().halt();
-            self.abandon("an execution before it failed");
+            self.abandon(Abandoned::Failure);
         }
     }
 
-    /// Nothing new starts: what is not with a worker is CANCELLED, now or when it comes back.
-    fn abandon(&mut self, why: &'static str) {
+    /// Nothing new starts: what is not with a worker is given up, now or when it comes back.
+    fn abandon(&mut self, why: Abandoned) {
         self.abandoned = Some(why);
         self.core.slots.close(IntakeClosed::Draining);
         let (waiting, bad_lines) = self.queue.clear();
         let later = std::mem::take(&mut self.later).into_iter().map(|(_, execution)| execution);
         for execution in waiting.into_iter().chain(later) {
-            self.give_back(&execution, why);
+            self.give_up(execution.id, why);
         }
         for (place, bad) in bad_lines {
             self.report.take(place, ResultLine::bad(bad));
         }
     }
 
-    fn give_back(&mut self, execution: &NewExecution, why: &str) {
-        if let Some((place, execution)) = self.places.remove(&execution.id) {
-            self.report.take(place, ResultLine::cancelled(&execution, why));
+    fn give_up(&mut self, id: Uuid, why: Abandoned) {
+        if let Some(mut line) = self.places.remove(&id) {
+            let state = std::mem::replace(&mut line.state, LineState::Unclaimed);
+            self.given_up.push((line, state.give_up(why)));
+        }
+    }
+
+    /// Ends the rows of what is given up, so that nobody runs it who opens the record later, and then says so.
+    async fn end_given_up(&mut self) {
+        let given_up = std::mem::take(&mut self.given_up);
+        let with_row = given_up.iter().filter(|(_, given_up)| given_up.has_row);
+        let rows: Vec<(Uuid, ExecutionOutcome)> =
+            with_row.map(|(line, given_up)| (line.execution.id, given_up.outcome.clone())).collect();
+        if !rows.is_empty() && self.store.give_up_lines(&rows).await.is_err() {
+            // Perhaps it refuses but one of them.
+            for row in &rows {
+                if let Err(error) = self.store.give_up_lines(std::slice::from_ref(row)).await {
+                    tracing::error!(execution_id = %row.0, %error,
+                        "the batch gave up an execution whose row still waits: whoever serves the record next runs it, \
+                         unless it is cancelled before");
+                }
+            }
+        }
+        for (line, given_up) in given_up {
+            self.report.take(line.place, given_up.line(&line.execution));
         }
     }
 }

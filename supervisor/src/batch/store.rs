@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_store::{
-    Claim, ClaimStore, Claimant, DefinitionStore, MemoryStore, NewExecution, OutcomeStore, Result,
-    SqliteStore, StateStore,
+    Claim, ClaimStore, Claimant, DefinitionStore, ExecutionOutcome, MemoryStore, NewExecution, OutcomeStore,
+    QueueStore, Result, SqliteStore, StateStore,
 };
+use uuid::Uuid;
 
 /// The record of a batch.
 #[async_trait]
 pub trait BatchStore: OutcomeStore + StateStore + DefinitionStore {
     /// Claims lines of the batch. One answer for each.
     async fn claim_lines(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>>;
+
+    /// Ends lines of the batch that wait, as is said of them.
+    async fn give_up_lines(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()>;
 }
 
 /// Where the records stay.
@@ -21,6 +25,10 @@ impl BatchStore for SqliteStore {
     async fn claim_lines(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
         self.claim(claimant, executions).await
     }
+
+    async fn give_up_lines(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()> {
+        self.give_up(given_up).await
+    }
 }
 
 /// Where nobody will look at them.
@@ -28,5 +36,10 @@ impl BatchStore for SqliteStore {
 impl BatchStore for MemoryStore {
     async fn claim_lines(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
         Ok(self.claim(claimant, executions))
+    }
+
+    async fn give_up_lines(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()> {
+        self.give_up(given_up.iter().map(|(id, _)| *id));
+        Ok(())
     }
 }

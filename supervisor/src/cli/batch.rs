@@ -22,15 +22,17 @@ use super::exit::CommandFailure;
 use super::setting_flags::SettingFlags;
 use crate::batch::{Batch, Input, read_lines, run};
 use crate::observe;
-use crate::service::transcripts;
+use crate::service::{DataDir, transcripts};
 
 /// Run every line of a JSONL file through a pool of its own; no service is needed.
 ///
-/// A line is {"workflow": NAME, "params": ANY} and any other field of a queue message. One result line is
-/// written per input line, in input order. Nothing else is kept unless --data-dir is given on the command line.
+/// A line is {"workflow": NAME, "params": ANY} and any other field of a queue message, but those that want it
+/// later, elsewhere or told to others. One result line is written per input line, in input order. Executions that
+/// lines submit are not run. Nothing else is kept unless --data-dir is given on the command line.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A first SIGINT or SIGTERM cancels what runs and writes a result for every line that was read.
+    after_help = "A first SIGINT or SIGTERM cancels what runs and writes a result for every line that was read. What a batch gives
+up is over in the records of --data-dir too: no later `supervisor run` goes on with it.
 
 Exit codes: 0 when every line succeeded; 1 when one did not, or the lines or results could not be read or
 written to their end; 2 when the command line, the settings or FILE are wrong; 130 at a second signal.
@@ -84,7 +86,7 @@ impl BatchCommand {
             run(batch, lines, &mut results).await.map_err(failed)
         });
         // What there is of results is written and counted whatever ended the batch.
-        let finished = results.finish(started);
+        let finished = results.finish(started, records.kept.as_ref().map(DataDir::path));
         finished.and_then(|code| ran.map(|()| code))
     }
 }

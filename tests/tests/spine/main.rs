@@ -3,6 +3,7 @@
 
 mod admission;
 mod batch;
+mod batch_given_up;
 mod batch_memory;
 mod batch_pipes;
 mod client;

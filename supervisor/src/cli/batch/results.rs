@@ -1,6 +1,7 @@
 //! The results of a batch on their way out: in the order of the lines, counted, and shown as progress.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -29,6 +30,8 @@ pub(super) struct Results<F> {
     unwritable: F,
     bar: ProgressBar,
     gave_up: Option<String>,
+    /// How many executions the lines have submitted, which nobody ran.
+    submitted: usize,
 }
 
 impl<F: FnMut()> Results<F> {
@@ -43,6 +46,7 @@ impl<F: FnMut()> Results<F> {
             unwritable,
             bar,
             gave_up: None,
+            submitted: 0,
         }
     }
 
@@ -60,11 +64,18 @@ impl<F: FnMut()> Results<F> {
         if written > 0 && self.at_once { self.output.flush() } else { Ok(()) }
     }
 
-    /// Says what came of it all.
-    pub(super) fn finish(mut self, started: Instant) -> Result<ExitCode, CommandFailure> {
+    /// Says what came of it all. `kept` is the folder of the records, if they stay.
+    pub(super) fn finish(
+        mut self,
+        started: Instant,
+        kept: Option<&Path>,
+    ) -> Result<ExitCode, CommandFailure> {
         self.bar.finish_and_clear();
         let flushed = if self.problem.is_none() { self.output.flush() } else { Ok(()) };
         note(&spelled_out(self.summary.describe(started.elapsed()).trim_end()));
+        if self.submitted > 0 {
+            note(&spelled_out(&submitted_notice(self.submitted, kept)));
+        }
         if let Some(reason) = self.gave_up {
             note(&spelled_out(&reason));
         }
@@ -91,7 +102,26 @@ impl<F: FnMut()> ReportResults for Results<F> {
         }
     }
 
+    fn submitted(&mut self, executions: usize) {
+        self.submitted += executions;
+    }
+
     fn is_full(&self) -> bool {
         self.order.held() >= HELD_MAX || self.order.held_bytes() >= HELD_MAX_BYTES
+    }
+}
+
+/// What becomes of executions that the lines have submitted.
+fn submitted_notice(count: usize, kept: Option<&Path>) -> String {
+    let (noun, was) = if count == 1 { ("execution", "was") } else { ("executions", "were") };
+    let what = format!("{count} {noun} that workflows submitted {was} not run: a batch runs its lines only");
+    match kept {
+        Some(folder) => {
+            let folder = folder.display();
+            format!("{what}; what was submitted waits in {folder} for `supervisor run --data-dir {folder}`")
+        }
+        None => {
+            format!("{what}; what was submitted is gone: give such work to a supervisor, or use --data-dir")
+        }
     }
 }
