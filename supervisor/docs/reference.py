@@ -276,7 +276,7 @@ def messages(document: dict[str, Any]) -> str:
         "the schema `Request` and the comments of its fields",
         "A message in a queue of RabbitMQ, the body of `POST /api/executions`, and a line of a batch file are one JSON object with these fields. One of `workflow_id`, "
         "`workflow` and `code` says what to run. A message needs an `execution_id`; over HTTP it is made where it is left out. A field that is not listed is refused over "
-        "HTTP and passed over in a message.",
+        "HTTP and in a batch, and passed over in a message.",
         table(["field", "type", "meaning"], rows),
         "## retry",
         table(["field", "type", "meaning"], [[code(name), kind_of(shape), shape.get("description", "")] for name, shape in retry.items()]),
