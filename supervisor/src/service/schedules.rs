@@ -80,7 +80,8 @@ impl Supervisor {
         };
         let go_on = |next: Option<Timestamp>| advance_to(schedule, next, next.map(|next| rules.due(next)));
         let Some(moment) = schedule.next_at else { return Some(go_on(rules.times.next_after(due.now))) };
-        let standing = ScheduleStanding { moment, last: schedule.last_at, is_running: due.is_running };
+        let is_running = !due.unfinished.is_empty();
+        let standing = ScheduleStanding { moment, last: schedule.last_at, is_running };
         match decide(&rules, standing, due.now) {
             TickDecision::NotYet | TickDecision::Wait => None,
             TickDecision::StartAnew { next } => {
@@ -99,9 +100,10 @@ impl Supervisor {
                 Some(done(go_on(next), moment, outcome))
             }
             TickDecision::Run { moment, replaces, next } => {
-                if replaces && let Some(last) = schedule.last_execution {
+                let replaced = if replaces { due.unfinished.as_slice() } else { &[] };
+                for id in replaced {
                     // What cannot be cancelled now runs beside the new one.
-                    let _ = self.cancel(last).await;
+                    let _ = self.cancel(*id).await;
                 }
                 Some(match self.tick_row(schedule, tick_id(schedule.id, moment), moment) {
                     Ok(execution) => {

@@ -61,8 +61,10 @@ pub struct DueSchedule {
     pub schedule: ScheduleRecord,
     /// The moment now, by the clock that all supervisors on the database go by.
     pub now: Timestamp,
-    /// Whether its last execution is not over.
-    pub is_running: bool,
+    /// Its executions that are not over: the last one, and any that ran when somebody asked for another.
+    pub unfinished: Vec<Uuid>,
+    /// When the last of those that are over ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// What follows from a tick: the schedule goes on, and perhaps an execution is made.
@@ -109,7 +111,7 @@ pub(crate) trait ScheduleSession: Send {
 #[async_trait]
 pub trait ScheduleStore: Debug + Send + Sync + 'static {
     /// Schedules whose next tick is due, or of which nobody knows when it is; the longest due first. Those that wait for
-    /// their execution before are left out.
+    /// their executions before are left out.
     async fn due_schedules(&self, limit: usize) -> Result<Vec<DueSchedule>>;
 
     /// How long until another schedule is due; `None` when none will be.
@@ -118,6 +120,6 @@ pub trait ScheduleStore: Debug + Send + Sync + 'static {
     /// Lets schedules go on and makes their executions: of each both or neither.
     async fn advance_schedules(&self, advances: &[ScheduleAdvance]) -> Result<Vec<ScheduleAdvanced>>;
 
-    /// Notes an execution that somebody asked for beside the ticks.
+    /// Notes an execution that somebody asked for beside the ticks. Those before it that are not over are not forgotten.
     async fn note_schedule_run(&self, id: Uuid, at: Timestamp, execution: Uuid) -> Result<()>;
 }

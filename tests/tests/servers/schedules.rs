@@ -113,6 +113,37 @@ fn pause_resume_run_now_and_overlap() {
 }
 
 #[test]
+fn a_run_by_hand_hides_no_execution_that_is_not_over() {
+    const WAITS: &str = "00000000-0000-0000-0000-00000000000a";
+    let backends = Services::shared().fresh();
+    let record = Record::of(&backends);
+    let (_one, supervisor) = start(&backends);
+    let client = supervisor.client();
+    put(&supervisor, "yearly", &json!({ "workflow": "tell", "cron": "@yearly" }));
+    has_next(&supervisor, "yearly");
+    record.execute(&format!(
+        "UPDATE schedules SET last_execution = '{WAITS}'; INSERT INTO executions (id, status, run_after, created_at) \
+         VALUES ('{WAITS}', 'PENDING', now() + interval '1 day', now())"
+    ));
+    let made = client.post("/api/schedules/yearly/run", &json!({}));
+    client.finished(made.body["execution_id"].as_str().unwrap(), SOON);
+    assert_eq!(client.get("/api/schedules/yearly").body["last_execution"], made.body["execution_id"]);
+    stand_at(&record, 0);
+    eventually("the tick is skipped", SOON, || {
+        client.get("/api/schedules/yearly").body["last_outcome"]
+            == "skipped: the execution before was not over"
+    });
+    assert_eq!(record.count("executions"), 2);
+
+    // And it is replaced, though another came after it.
+    put(&supervisor, "yearly", &json!({ "workflow": "tell", "cron": "@yearly", "overlap": "replace" }));
+    stand_at(&record, 0);
+    eventually("the tick is run", SOON, || client.get("/api/schedules/yearly").body["last_outcome"] == "run");
+    assert_eq!(client.get(&format!("/api/executions/{WAITS}")).body["status"], "CANCELLED");
+    assert_eq!(record.count("executions"), 3);
+}
+
+#[test]
 fn a_tick_comes_at_its_moment() {
     let backends = Services::shared().fresh();
     let record = Record::of(&backends);

@@ -79,7 +79,7 @@ pub(crate) async fn of_those_who_see_a_tick_one_makes_its_execution(fixture: Fix
     write(&fixture, (1..=20).map(nightly)).await;
     let seen = due(&fixture).await;
     assert_eq!(seen.len(), 20);
-    assert!(seen.iter().all(|one| one.schedule.next_at.is_none() && !one.is_running));
+    assert!(seen.iter().all(|one| one.schedule.next_at.is_none() && one.unfinished.is_empty()));
     let advances: Arc<Vec<ScheduleAdvance>> =
         Arc::new((1000..).zip(&seen).map(|(id, seen)| advance(seen, Some(execution(id)))).collect());
     let mut racing = tokio::task::JoinSet::new();
@@ -123,16 +123,65 @@ pub(crate) async fn what_is_due_is_told_with_what_it_waits_for(fixture: Fixture)
     );
     let seen = due(&fixture).await;
     assert_eq!(seen.len(), 1, "the one that waits for its execution before is left out");
-    assert!(seen[0].is_running && seen[0].schedule.last_outcome.as_deref() == Some("run"));
+    assert_eq!((&seen[0].unfinished, seen[0].ended_at), (&vec![Uuid::from_u128(100)], None));
+    assert_eq!(seen[0].schedule.last_outcome.as_deref(), Some("run"));
     fixture.store.request_cancel(Uuid::from_u128(101)).await.unwrap();
     let seen = due(&fixture).await;
     assert_eq!(seen.len(), 2);
-    assert!(!seen[1].is_running);
+    assert!(seen[1].unfinished.is_empty() && seen[1].ended_at.is_some());
     // A change that moves no tick leaves it where it stands; another one does not.
     write(&fixture, [ScheduleRecord { workflow: "other".into(), ..queued.clone() }]).await;
     assert_eq!(due(&fixture).await[1].schedule.next_at, seen[1].schedule.next_at);
     write(&fixture, [ScheduleRecord { cron: "@daily".into(), ..queued }]).await;
     assert_eq!(due(&fixture).await.iter().filter(|one| one.schedule.next_at.is_none()).count(), 1);
+}
+
+pub(crate) async fn what_somebody_asks_for_hides_nothing_that_runs(fixture: Fixture) {
+    let queued = ScheduleRecord { overlap: "queue".into(), ..nightly(2) };
+    write(&fixture, [nightly(1), queued]).await;
+    let seen = due(&fixture).await;
+    // Both stand at a tick that is due, and the executions of their ticks before, 100 and 101, are not over.
+    let back: Vec<ScheduleAdvance> = (100..)
+        .zip(&seen)
+        .map(|(id, seen)| ScheduleAdvance { due_at: Some(seen.now), ..advance(seen, Some(execution(id))) })
+        .collect();
+    fixture.store.advance_schedules(&back).await.unwrap();
+    let by_hand = async |schedule: u128, id: u128| {
+        fixture.store.submit(&[execution(id)]).await.unwrap();
+        let (schedule, id) = (Uuid::from_u128(schedule), Uuid::from_u128(id));
+        fixture.store.note_schedule_run(schedule, Timestamp::now(), id).await.unwrap();
+    };
+    let cancel = async |id: u128| fixture.store.request_cancel(Uuid::from_u128(id)).await.unwrap();
+    let unfinished = async |schedule: u128| {
+        let seen = due(&fixture).await;
+        let found = seen.into_iter().find(|one| one.schedule.id == Uuid::from_u128(schedule));
+        found.map(|found| {
+            let mut ids: Vec<u128> = found.unfinished.iter().map(Uuid::as_u128).collect();
+            ids.sort_unstable();
+            (ids, found.schedule.last_execution.map(|id| id.as_u128()), found.ended_at.is_some())
+        })
+    };
+    by_hand(1, 200).await;
+    assert_eq!(unfinished(1).await, Some((vec![100, 200], Some(200), false)));
+    cancel(200).await;
+    assert_eq!(unfinished(1).await, Some((vec![100], Some(200), true)));
+    by_hand(1, 300).await;
+    by_hand(1, 400).await;
+    assert_eq!(unfinished(1).await, Some((vec![100, 300, 400], Some(400), false)));
+    cancel(100).await;
+    cancel(400).await;
+    assert_eq!(unfinished(1).await, Some((vec![300], Some(400), true)));
+    cancel(300).await;
+    assert_eq!(unfinished(1).await, Some((vec![], Some(400), true)));
+    // One that waits waits for all of them, and one that never ticked for what somebody asked for.
+    by_hand(2, 201).await;
+    cancel(201).await;
+    assert_eq!(unfinished(2).await, None);
+    cancel(101).await;
+    assert_eq!(unfinished(2).await, Some((vec![], Some(201), true)));
+    write(&fixture, [nightly(3)]).await;
+    by_hand(3, 202).await;
+    assert_eq!(unfinished(3).await, Some((vec![202], Some(202), false)));
 }
 
 pub(crate) async fn one_whose_last_tick_is_hours_ahead_is_looked_at(fixture: Fixture) {

@@ -46,6 +46,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 26, sql: include_str!("migrations/0026_unpublished.sql") },
     Migration { version: 27, sql: include_str!("migrations/0027_request_once.sql") },
     Migration { version: 28, sql: include_str!("migrations/0028_execution_requests.sql") },
+    Migration { version: 29, sql: include_str!("migrations/0029_earlier_executions.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

@@ -161,7 +161,9 @@ macro_rules! definition_readers {
             Ok(DueSchedule {
                 schedule: schedule(row)?,
                 now: row.try_get::<TimeColumn, _>("now")?.0,
-                is_running: row.try_get("is_running")?,
+                unfinished: serde_json::from_str(&row.try_get::<String, _>("unfinished")?)
+                    .unwrap_or_default(),
+                ended_at: at(row, "ended_at")?,
             })
         }
 

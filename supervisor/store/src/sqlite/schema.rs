@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 20, sql: include_str!("migrations/0020_tokens.sql") },
     Migration { version: 21, sql: include_str!("migrations/0021_named_webhooks.sql") },
     Migration { version: 22, sql: include_str!("migrations/0022_published.sql") },
+    Migration { version: 23, sql: include_str!("migrations/0023_earlier_executions.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

@@ -1,15 +1,16 @@
--- $1: at most so many. With each, whether its last execution is not over: looked up for each, however many executions there are.
+-- $1: at most so many. With each, which of its executions are not over: looked up for each, however many executions there are.
 SELECT
     schedules.id, schedules.name, schedules.workflow, schedules.organization_id, schedules.cron, schedules.time_zone, schedules.queue,
     schedules.parameters, schedules.overlap, schedules.missed, schedules.missed_seconds, schedules.jitter_seconds, schedules.is_paused,
     schedules.next_at, schedules.due_at, schedules.last_at, schedules.last_execution, schedules.last_outcome,
-    (SELECT clock_timestamp()) AS now, last.is_running
+    (SELECT clock_timestamp()) AS now, coalesce(before.unfinished, '[]') AS unfinished, before.ended_at
 FROM schedules, LATERAL (
-    SELECT EXISTS (
-        SELECT FROM executions WHERE executions.id = schedules.last_execution AND executions.completed_at IS NULL
-    ) AS is_running
-    OFFSET 0
-) AS last
+    SELECT
+        json_agg(executions.id) FILTER (WHERE executions.completed_at IS NULL)::text AS unfinished,
+        max(executions.completed_at) AS ended_at
+    FROM executions
+    WHERE executions.id = ANY (schedules.earlier_executions || schedules.last_execution)
+) AS before
 -- Two looks into an index each.
 WHERE schedules.id = ANY (ARRAY(
         SELECT id FROM schedules
@@ -19,7 +20,7 @@ WHERE schedules.id = ANY (ARRAY(
         SELECT id FROM schedules
         WHERE NOT is_paused AND last_at > (SELECT clock_timestamp()) + interval '3 hours'
     ))
-    -- What waits for its execution before is left out, so that many of those hide nobody.
-    AND NOT (schedules.overlap = 'queue' AND last.is_running)
+    -- What waits for its executions before is left out, so that many of those hide nobody.
+    AND NOT (schedules.overlap = 'queue' AND before.unfinished IS NOT NULL)
 ORDER BY coalesce(schedules.due_at, '-infinity'::timestamptz)
 LIMIT $1
