@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_bus::StatusChange;
 use muster_core::execution::{Attempt, Status};
-use muster_core::schedule::{ScheduleStanding, SkipReason, TickDecision, decide};
+use muster_core::schedule::{ExecutionsBefore, ScheduleStanding, SkipReason, TickDecision, decide};
 use muster_store::{
     DueSchedule, NewExecution, ScheduleAdvance, ScheduleAdvanced, ScheduleRecord, StoreError,
 };
@@ -80,10 +80,15 @@ impl Supervisor {
         };
         let go_on = |next: Option<Timestamp>| advance_to(schedule, next, next.map(|next| rules.due(next)));
         let Some(moment) = schedule.next_at else { return Some(go_on(rules.times.next_after(due.now))) };
-        let is_running = !due.unfinished.is_empty();
-        let standing = ScheduleStanding { moment, last: schedule.last_at, is_running };
+        let before = match due.ended_at {
+            _ if !due.unfinished.is_empty() => ExecutionsBefore::Running,
+            Some(at) => ExecutionsBefore::Over(at),
+            None => ExecutionsBefore::None,
+        };
+        let standing = ScheduleStanding { moment, due: schedule.due_at, last: schedule.last_at, before };
         match decide(&rules, standing, due.now) {
             TickDecision::NotYet | TickDecision::Wait => None,
+            TickDecision::MakeUp { moment, since } => Some(advance_to(schedule, Some(moment), Some(since))),
             TickDecision::StartAnew { next } => {
                 tracing::warn!(
                     schedule = schedule.name,
@@ -99,12 +104,13 @@ impl Supervisor {
                 tracing::info!(schedule = schedule.name, %moment, outcome, "a tick was not run");
                 Some(done(go_on(next), moment, outcome))
             }
-            TickDecision::Run { moment, replaces, next } => {
+            TickDecision::Run { moment, replaces, next, due: next_due } => {
                 let replaced = if replaces { due.unfinished.as_slice() } else { &[] };
                 for id in replaced {
                     // What cannot be cancelled now runs beside the new one.
                     let _ = self.cancel(*id).await;
                 }
+                let go_on = |next| advance_to(schedule, next, next_due);
                 Some(match self.tick_row(schedule, tick_id(schedule.id, moment), moment) {
                     Ok(execution) => {
                         ScheduleAdvance { execution: Some(execution), ..done(go_on(next), moment, "run") }

@@ -187,6 +187,7 @@ contract! {
         of_those_who_see_a_tick_one_makes_its_execution,
         what_is_due_is_told_with_what_it_waits_for,
         what_somebody_asks_for_hides_nothing_that_runs,
+        what_is_made_up_for_is_left_out_while_it_waits,
         one_whose_last_tick_is_hours_ahead_is_looked_at,
     }
     pauses {

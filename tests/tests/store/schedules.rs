@@ -184,6 +184,26 @@ pub(crate) async fn what_somebody_asks_for_hides_nothing_that_runs(fixture: Fixt
     assert_eq!(unfinished(3).await, Some((vec![202], Some(202), false)));
 }
 
+pub(crate) async fn what_is_made_up_for_is_left_out_while_it_waits(fixture: Fixture) {
+    let all = |number| ScheduleRecord { missed: "run_all".into(), jitter_seconds: 60, ..nightly(number) };
+    write(&fixture, [all(1), all(2)]).await;
+    let seen = due(&fixture).await;
+    // Both stand at a tick of ten minutes ago. One is made up for since then, the other is due at its moment.
+    let then = seen[0].now - SignedDuration::from_mins(10);
+    let stand = |seen: &DueSchedule, id: u128, due_at: Timestamp| ScheduleAdvance {
+        next_at: Some(then),
+        due_at: Some(due_at),
+        ..advance(seen, Some(execution(id)))
+    };
+    let on_time = then + SignedDuration::from_secs(60);
+    let back = [stand(&seen[0], 100, seen[0].now), stand(&seen[1], 101, on_time)];
+    fixture.store.advance_schedules(&back).await.unwrap();
+    let seen = due(&fixture).await;
+    assert_eq!(seen.iter().map(|one| one.schedule.id.as_u128()).collect::<Vec<_>>(), [2]);
+    fixture.store.request_cancel(Uuid::from_u128(100)).await.unwrap();
+    assert_eq!(due(&fixture).await.len(), 2);
+}
+
 pub(crate) async fn one_whose_last_tick_is_hours_ahead_is_looked_at(fixture: Fixture) {
     write(&fixture, [nightly(1), nightly(2)]).await;
     let seen = due(&fixture).await;

@@ -20,7 +20,7 @@ pub enum Overlap {
     Skip,
     /// It waits.
     Queue,
-    /// The execution before is cancelled.
+    /// The executions before that are not over are cancelled.
     Replace,
     /// Both run.
     Allow,
@@ -33,7 +33,8 @@ pub enum Missed {
     RunOnce,
     /// None is run.
     Skip,
-    /// All are run, in their order; at most a hundred.
+    /// All are run, in their order; at most a hundred. Where a tick is skipped while the execution before is not over, each
+    /// of these waits for it.
     RunAll,
 }
 
@@ -57,10 +58,23 @@ pub struct ScheduleRules {
 pub struct ScheduleStanding {
     /// The moment of its next tick.
     pub moment: Timestamp,
+    /// When that is run, as it was kept: later than [`ScheduleRules::due`] for one that is made up for, and then since when.
+    pub due: Option<Timestamp>,
     /// The moment of its last one.
     pub last: Option<Timestamp>,
-    /// Whether its last execution is not over.
-    pub is_running: bool,
+    /// What became of its executions before, those that somebody asked for by hand among them.
+    pub before: ExecutionsBefore,
+}
+
+/// What became of the executions before a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionsBefore {
+    /// There are none.
+    None,
+    /// At least one is not over.
+    Running,
+    /// All are over, the last since then.
+    Over(Timestamp),
 }
 
 /// What is to be done, and when the schedule ticks next.
@@ -70,14 +84,24 @@ pub enum TickDecision {
     NotYet,
     /// The tick waits for the execution before.
     Wait,
+    /// The tick of this moment was missed and waits for the execution before, and so do those after it until `since`: that
+    /// is to be kept as when it is due.
+    MakeUp {
+        /// The moment of the tick.
+        moment: Timestamp,
+        /// When it was seen that it was missed.
+        since: Timestamp,
+    },
     /// The tick of this moment is run.
     Run {
         /// The moment of the tick.
         moment: Timestamp,
-        /// Whether the execution of the tick before is cancelled first.
+        /// Whether the executions before that are not over are cancelled first.
         replaces: bool,
         /// The tick after it.
         next: Option<Timestamp>,
+        /// When that is due.
+        due: Option<Timestamp>,
     },
     /// The clock was set back by hours: what would be next is far away, so the next tick is found anew. One that ran
     /// already does not run again, since the id of its execution is there.
@@ -119,7 +143,7 @@ impl ScheduleRules {
 
 /// What to do about a schedule. One tick at a time: whoever has done it asks again.
 pub fn decide(rules: &ScheduleRules, standing: ScheduleStanding, now: Timestamp) -> TickDecision {
-    let ScheduleStanding { moment, last, is_running } = standing;
+    let ScheduleStanding { moment, last, before, .. } = standing;
     if last.is_some_and(|last| last.duration_since(now) > CLOCK_BACK_MIN) {
         return TickDecision::StartAnew { next: rules.times.next_after(now) };
     }
@@ -127,35 +151,90 @@ pub fn decide(rules: &ScheduleRules, standing: ScheduleStanding, now: Timestamp)
     if due > now {
         return TickDecision::NotYet;
     }
-    let was_missed = now.duration_since(due) > ON_TIME_WITHIN;
-    let is_too_old = now.duration_since(due) > rules.missed_within.max(ON_TIME_WITHIN);
-    // One that waits for another was not missed, however late it is.
-    if is_running && rules.overlap == Overlap::Queue {
-        return TickDecision::Wait;
+    if rules.overlap == Overlap::Queue {
+        match before {
+            ExecutionsBefore::Running => return TickDecision::Wait,
+            // One that waited for another was not missed, however late it is.
+            ExecutionsBefore::Over(at) if at > due => return run_waited(rules, moment, at.min(now)),
+            ExecutionsBefore::Over(_) | ExecutionsBefore::None => {}
+        }
     }
-    let moment = if !was_missed {
-        moment
-    } else {
-        match rules.missed {
-            Missed::Skip => return skip_until(rules, moment, now, ON_TIME_WITHIN),
-            Missed::RunAll if is_too_old => return skip_until(rules, moment, now, rules.missed_within),
-            Missed::RunAll => first_of_the_last(rules, moment, now),
-            Missed::RunOnce => {
-                let until = now.checked_sub(rules.offset).unwrap_or(now);
-                let latest = rules.times.latest(moment, until).unwrap_or(moment);
-                if now.duration_since(rules.due(latest)) > rules.missed_within.max(ON_TIME_WITHIN) {
-                    let next = rules.times.next_after(latest);
-                    return TickDecision::Skip { next, reason: SkipReason::Missed };
+    // What is made up for is as old as it was when that began: since then it waits.
+    let made_up = standing.due.filter(|since| rules.missed == Missed::RunAll && *since > due);
+    let seen = made_up.map_or(now, |since| since.min(now));
+    let late = seen.duration_since(due);
+    let is_running = before == ExecutionsBefore::Running;
+    if made_up.is_none() && late <= ON_TIME_WITHIN {
+        return in_time(rules, moment, is_running);
+    }
+    let is_too_old = late > rules.missed_within.max(ON_TIME_WITHIN);
+    match rules.missed {
+        Missed::Skip => skip_until(rules, moment, now, ON_TIME_WITHIN),
+        Missed::RunAll if is_too_old => skip_until(rules, moment, seen, rules.missed_within),
+        Missed::RunAll => {
+            let moment = first_of_the_last(rules, moment, seen);
+            match (rules.overlap, is_running, made_up) {
+                (Overlap::Skip, true, Some(_)) => TickDecision::Wait,
+                (Overlap::Skip, true, None) => TickDecision::MakeUp { moment, since: seen },
+                (Overlap::Skip | Overlap::Queue | Overlap::Replace | Overlap::Allow, _, _) => {
+                    make_up(rules, moment, is_running, seen, now)
                 }
-                latest
             }
         }
-    };
+        Missed::RunOnce => {
+            let latest = latest_due(rules, moment, now);
+            if now.duration_since(rules.due(latest)) > rules.missed_within.max(ON_TIME_WITHIN) {
+                let next = rules.times.next_after(latest);
+                return TickDecision::Skip { next, reason: SkipReason::Missed };
+            }
+            in_time(rules, latest, is_running)
+        }
+    }
+}
+
+/// What becomes of a tick that is not too late, by what is not over.
+fn in_time(rules: &ScheduleRules, moment: Timestamp, is_running: bool) -> TickDecision {
     let next = rules.times.next_after(moment);
     if is_running && rules.overlap == Overlap::Skip {
         return TickDecision::Skip { next, reason: SkipReason::StillRunning };
     }
-    TickDecision::Run { moment, replaces: is_running && rules.overlap == Overlap::Replace, next }
+    let replaces = is_running && rules.overlap == Overlap::Replace;
+    TickDecision::Run { moment, replaces, next, due: next.map(|next| rules.due(next)) }
+}
+
+/// Runs one that waited for an execution that was over at `until`: the last of those that did, or one after another.
+fn run_waited(rules: &ScheduleRules, moment: Timestamp, until: Timestamp) -> TickDecision {
+    let moment = match rules.missed {
+        Missed::RunOnce => latest_due(rules, moment, until),
+        Missed::Skip | Missed::RunAll => first_of_the_last(rules, moment, until),
+    };
+    in_time(rules, moment, false)
+}
+
+/// Runs one that was missed, of all that were when it was seen. Those that came since then, while another was made up for,
+/// are passed by if the one before must be over.
+fn make_up(
+    rules: &ScheduleRules,
+    moment: Timestamp,
+    is_running: bool,
+    since: Timestamp,
+    now: Timestamp,
+) -> TickDecision {
+    let replaces = is_running && rules.overlap == Overlap::Replace;
+    let mut next = rules.times.next_after(moment);
+    let is_missed = next.is_some_and(|next| rules.due(next) <= since);
+    if !is_missed && rules.overlap == Overlap::Skip {
+        let passed = now.checked_sub(rules.offset).unwrap_or(now);
+        next = rules.times.next_after(passed.max(moment));
+    }
+    let due = next.map(|next| if is_missed { since } else { rules.due(next) });
+    TickDecision::Run { moment, replaces, next, due }
+}
+
+/// The latest from this one on that is due by then.
+fn latest_due(rules: &ScheduleRules, moment: Timestamp, until: Timestamp) -> Timestamp {
+    let until = until.checked_sub(rules.offset).unwrap_or(until);
+    rules.times.latest(moment, until).unwrap_or(moment)
 }
 
 /// Passes by what is older than `within`.

@@ -11,5 +11,7 @@ mod moments;
 mod tests;
 
 pub use cron::{Cron, InvalidCron};
-pub use decision::{Missed, Overlap, ScheduleRules, ScheduleStanding, SkipReason, TickDecision, decide};
+pub use decision::{
+    ExecutionsBefore, Missed, Overlap, ScheduleRules, ScheduleStanding, SkipReason, TickDecision, decide,
+};
 pub use moments::ScheduleTimes;

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{Strategy, prop_oneof, proptest};
 
 use super::decision::SkipReason;
-use super::{Cron, Missed, Overlap, ScheduleRules, ScheduleStanding, ScheduleTimes, TickDecision};
+use super::{
+    Cron, ExecutionsBefore, Missed, Overlap, ScheduleRules, ScheduleStanding, ScheduleTimes, TickDecision,
+};
 
 fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap()
@@ -262,13 +264,14 @@ fn rules(overlap: Overlap, missed: Missed) -> ScheduleRules {
 
 /// What is decided of a schedule that has not ticked yet.
 fn decide(rules: &ScheduleRules, moment: Timestamp, now: Timestamp, is_running: bool) -> TickDecision {
-    super::decide(rules, ScheduleStanding { moment, last: None, is_running }, now)
+    let before = if is_running { ExecutionsBefore::Running } else { ExecutionsBefore::None };
+    super::decide(rules, ScheduleStanding { moment, due: None, last: None, before }, now)
 }
 
 const FIRST: &str = "2026-01-01T00:00:00Z";
 
 fn run(moment: &str, replaces: bool, next: &str) -> TickDecision {
-    TickDecision::Run { moment: at(moment), replaces, next: Some(at(next)) }
+    TickDecision::Run { moment: at(moment), replaces, next: Some(at(next)), due: Some(at(next)) }
 }
 
 #[test]
@@ -300,7 +303,9 @@ fn ticks_that_came_while_nobody_was_up() {
         missed_within: SignedDuration::from_hours(24),
         ..rules(Overlap::Allow, Missed::RunAll)
     };
-    assert_eq!(decide(&all, at(FIRST), now, false), run(FIRST, false, "2026-01-01T01:00:00Z"));
+    let next = Some(at("2026-01-01T01:00:00Z"));
+    let first = TickDecision::Run { moment: at(FIRST), replaces: false, next, due: Some(now) };
+    assert_eq!(decide(&all, at(FIRST), now, false), first);
     let late = at("2026-01-01T06:30:01Z");
     let old = ScheduleRules {
         missed_within: SignedDuration::from_secs(600),
@@ -309,8 +314,131 @@ fn ticks_that_came_while_nobody_was_up() {
     assert_eq!(decide(&old, at(FIRST), late, false), passed("2026-01-01T07:00:00Z"));
     // Of a thousand, the last hundred.
     let often = ScheduleRules { times: times("* * * * *", "UTC"), ..all };
-    let decided = decide(&often, at(FIRST), at("2026-01-01T16:39:30Z"), false);
-    assert_eq!(decided, run("2026-01-01T15:00:00Z", false, "2026-01-01T15:01:00Z"));
+    let now = at("2026-01-01T16:39:30Z");
+    let (moment, next) = (at("2026-01-01T15:00:00Z"), Some(at("2026-01-01T15:01:00Z")));
+    let first = TickDecision::Run { moment, replaces: false, next, due: Some(now) };
+    assert_eq!(decide(&often, at(FIRST), now, false), first);
+}
+
+#[test]
+fn a_tick_that_waited_was_not_missed() {
+    // It was due at midnight, and the execution before was over 75 seconds later: after what is on time, and when a
+    // missed tick would be too old.
+    let (now, next) = (at("2026-01-01T00:01:16Z"), "2026-01-01T01:00:00Z");
+    let decided = |missed, before| {
+        let rules =
+            ScheduleRules { missed_within: SignedDuration::from_secs(20), ..rules(Overlap::Queue, missed) };
+        let standing = ScheduleStanding { moment: at(FIRST), due: Some(at(FIRST)), last: None, before };
+        super::decide(&rules, standing, now)
+    };
+    let over = |moment| ExecutionsBefore::Over(at(moment));
+    for missed in [Missed::Skip, Missed::RunOnce, Missed::RunAll] {
+        assert_eq!(decided(missed, ExecutionsBefore::Running), TickDecision::Wait);
+        assert_eq!(decided(missed, over("2026-01-01T00:01:15Z")), run(FIRST, false, next));
+        // What was over before it was due is no excuse.
+        let passed = TickDecision::Skip { next: Some(at(next)), reason: SkipReason::Missed };
+        assert_eq!(decided(missed, over("2025-12-31T23:59:59Z")), passed);
+    }
+    // Of several that waited, the last or one after another. What came after that was missed, and is judged by itself.
+    let decided = |missed| {
+        let before = over("2026-01-01T02:30:00Z");
+        let standing = ScheduleStanding { moment: at(FIRST), due: Some(at(FIRST)), last: None, before };
+        super::decide(&rules(Overlap::Queue, missed), standing, at("2026-01-01T05:30:00Z"))
+    };
+    assert_eq!(decided(Missed::RunOnce), run("2026-01-01T02:00:00Z", false, "2026-01-01T03:00:00Z"));
+    for missed in [Missed::Skip, Missed::RunAll] {
+        assert_eq!(decided(missed), run(FIRST, false, next));
+    }
+}
+
+#[test]
+fn all_that_were_missed_wait_for_one_another_where_a_tick_would_be_skipped() {
+    let rules = rules(Overlap::Skip, Missed::RunAll);
+    let one = "2026-01-01T01:00:00Z";
+    let decided = |moment, due, before, now| {
+        super::decide(
+            &rules,
+            ScheduleStanding { moment: at(moment), due: Some(at(due)), last: None, before },
+            at(now),
+        )
+    };
+    // Nobody was up from midnight to half past one, and an execution of before is not over.
+    let (seen, running) = ("2026-01-01T00:59:00Z", ExecutionsBefore::Running);
+    let make_up = TickDecision::MakeUp { moment: at(FIRST), since: at(seen) };
+    assert_eq!(decided(FIRST, FIRST, running, seen), make_up);
+    assert_eq!(decided(FIRST, seen, running, "2026-01-01T00:59:01Z"), TickDecision::Wait);
+    // However long that takes, it is as old as it was when it began to wait. Ticks that came meanwhile are passed by.
+    let (late, over) = ("2026-01-01T03:20:00Z", ExecutionsBefore::Over(at("2026-01-01T03:19:59Z")));
+    assert_eq!(decided(FIRST, seen, running, late), TickDecision::Wait);
+    assert_eq!(decided(FIRST, seen, over, late), run(FIRST, false, "2026-01-01T04:00:00Z"));
+    // A tick in time is skipped as ever.
+    let skipped =
+        TickDecision::Skip { next: Some(at("2026-01-01T02:00:00Z")), reason: SkipReason::StillRunning };
+    assert_eq!(decided(one, one, running, "2026-01-01T01:00:01Z"), skipped);
+}
+
+/// Plays a schedule that ticks each minute, whose executions take so long, and that nobody looks at between two seconds:
+/// the minutes whose ticks ran by the end, in their order.
+fn played_minutes(
+    overlap: Overlap,
+    missed: Missed,
+    takes: i64,
+    away: std::ops::Range<i64>,
+    end: i64,
+) -> Vec<i64> {
+    let rules = ScheduleRules { times: times("* * * * *", "UTC"), ..rules(overlap, missed) };
+    let (mut moment, mut due) = (at(FIRST), at(FIRST));
+    let (mut ends, mut ran) = (None, Vec::new());
+    for second in (0..end).filter(|second| !away.contains(second)) {
+        let now = at(FIRST) + SignedDuration::from_millis(second * 1_000 + 300);
+        loop {
+            let before = match ends {
+                None => ExecutionsBefore::None,
+                Some(end) if end > now => ExecutionsBefore::Running,
+                Some(end) => ExecutionsBefore::Over(end),
+            };
+            match super::decide(&rules, ScheduleStanding { moment, due: Some(due), last: None, before }, now)
+            {
+                TickDecision::NotYet | TickDecision::Wait => break,
+                TickDecision::MakeUp { moment: first, since } => (moment, due) = (first, since),
+                TickDecision::Run { moment: run, next, due: next_due, .. } => {
+                    assert_ne!(before, ExecutionsBefore::Running, "two run at once");
+                    ran.push(run.duration_since(at(FIRST)).as_secs() / 60);
+                    ends = Some(now + SignedDuration::from_secs(takes));
+                    (moment, due) = (next.unwrap(), next_due.unwrap());
+                }
+                TickDecision::StartAnew { next } | TickDecision::Skip { next, .. } => {
+                    moment = next.unwrap();
+                    due = rules.due(moment);
+                }
+            }
+        }
+    }
+    ran
+}
+
+#[test]
+fn what_runs_of_a_schedule_whose_executions_take_longer_than_a_minute() {
+    let always = 0..0;
+    // All wait, and none is lost.
+    for missed in [Missed::Skip, Missed::RunAll] {
+        assert_eq!(
+            played_minutes(Overlap::Queue, missed, 75, always.clone(), 3_000),
+            (0..40).collect::<Vec<_>>()
+        );
+    }
+    // Of several that wait, one. An hour of it leaves no tick waiting for an hour.
+    let once = played_minutes(Overlap::Queue, Missed::RunOnce, 75, always.clone(), 7_200);
+    assert_eq!((once.len(), once.last()), (96, Some(&118)));
+    assert_eq!(played_minutes(Overlap::Skip, Missed::RunAll, 75, always, 500), [0, 2, 4, 6, 8]);
+    // Nobody looks from half a minute on until minute four: all of the four are made up for, one after another. Those
+    // that come meanwhile are skipped, as they are afterwards.
+    let away = 30..250;
+    assert_eq!(played_minutes(Overlap::Skip, Missed::RunAll, 75, away.clone(), 800), [0, 1, 2, 3, 4, 10, 12]);
+    assert_eq!(played_minutes(Overlap::Skip, Missed::RunOnce, 75, away.clone(), 500), [0, 4, 6, 8]);
+    // What takes no time at all was all there before the next one came.
+    let quick = played_minutes(Overlap::Skip, Missed::RunAll, 1, away, 500);
+    assert_eq!(quick, (0..9).collect::<Vec<_>>());
 }
 
 #[test]
@@ -327,7 +455,8 @@ fn an_offset_is_never_past_the_next_tick() {
 fn a_clock_that_is_set_forward_and_back() {
     let rules = rules(Overlap::Allow, Missed::RunOnce);
     let decided = |last: &str, next: &str, now: &str| {
-        let standing = ScheduleStanding { moment: at(next), last: Some(at(last)), is_running: false };
+        let before = ExecutionsBefore::None;
+        let standing = ScheduleStanding { moment: at(next), due: None, last: Some(at(last)), before };
         super::decide(&rules, standing, at(now))
     };
     let (ten, eleven) = ("2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z");
@@ -351,9 +480,9 @@ fn played(rules: &ScheduleRules, clock: &[Timestamp]) -> std::collections::BTree
     let (mut moment, mut last) = (rules.times.next_after(clock[0]).unwrap(), Some(clock[0]));
     for now in clock {
         loop {
-            let standing = ScheduleStanding { moment, last, is_running: false };
+            let standing = ScheduleStanding { moment, due: None, last, before: ExecutionsBefore::None };
             match super::decide(rules, standing, *now) {
-                TickDecision::NotYet | TickDecision::Wait => break,
+                TickDecision::NotYet | TickDecision::Wait | TickDecision::MakeUp { .. } => break,
                 TickDecision::Run { moment: run, next, .. } => {
                     // By the id of its execution a tick that ran before is not made again.
                     ran.entry(run).or_insert(1_u32);

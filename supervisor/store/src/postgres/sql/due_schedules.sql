@@ -20,7 +20,14 @@ WHERE schedules.id = ANY (ARRAY(
         SELECT id FROM schedules
         WHERE NOT is_paused AND last_at > (SELECT clock_timestamp()) + interval '3 hours'
     ))
-    -- What waits for its executions before is left out, so that many of those hide nobody.
-    AND NOT (schedules.overlap = 'queue' AND before.unfinished IS NOT NULL)
+    -- What waits for its executions before is left out, so that many of those hide nobody: what is made up for is due later than it was.
+    AND (
+        before.unfinished IS NULL
+        OR NOT (
+            schedules.overlap = 'queue'
+            OR schedules.overlap = 'skip' AND schedules.missed = 'run_all'
+            AND schedules.due_at > schedules.next_at + schedules.jitter_seconds * interval '1 second'
+        )
+    )
 ORDER BY coalesce(schedules.due_at, '-infinity'::timestamptz)
 LIMIT $1

@@ -31,7 +31,13 @@ SELECT
     ?2 AS now, due.unfinished, due.ended_at
 FROM due
 JOIN schedules ON due.schedule_id = schedules.id
--- What waits for its executions before is left out, so that many of those hide nobody.
-WHERE NOT (schedules.overlap = 'queue' AND due.unfinished <> '[]')
+-- What waits for its executions before is left out, so that many of those hide nobody: what is made up for is due later than it was.
+WHERE
+    due.unfinished = '[]'
+    OR NOT (
+        schedules.overlap = 'queue'
+        OR schedules.overlap = 'skip' AND schedules.missed = 'run_all'
+        AND schedules.due_at > schedules.next_at + schedules.jitter_seconds * 1000000
+    )
 ORDER BY coalesce(schedules.due_at, 0)
 LIMIT ?1
