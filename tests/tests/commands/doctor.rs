@@ -81,7 +81,7 @@ fn beside_a_running_supervisor_all_is_well_and_it_is_named() {
     let holder = format!("process {}", supervisor.id());
     assert!(only(&report, "data_dir", "ok").0.contains(&holder), "{report:#}");
     assert!(only(&report, "http", "ok").0.contains("a supervisor answers"), "{report:#}");
-    assert!(only(&report, "database", "ok").0.contains("schema 22 of 22"), "{report:#}");
+    assert!(only(&report, "database", "ok").0.contains("schema 23 of 23"), "{report:#}");
 }
 
 #[test]
