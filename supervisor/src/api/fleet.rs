@@ -167,9 +167,7 @@ impl FleetView {
         members.retain(|one| !one.is_past());
         Self { supervisors: members }
     }
-}
 
-impl FleetView {
     /// Those that live and serve this queue, for a person; without names only that there are some.
     pub fn serving(&self, queue: &str, with_names: bool) -> Vec<String> {
         let serves = |one: &&FleetMemberView| {

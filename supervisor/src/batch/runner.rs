@@ -61,7 +61,7 @@ pub(super) struct BatchRunner<'a, R> {
     /// Why nothing more is started, once that is so.
     abandoned: Option<Abandoned>,
     /// Lines that are given up, until the store was told so.
-    given_up: Vec<(BatchLine, GivenUp)>,
+    given_up: Vec<(usize, Arc<NewExecution>, GivenUp)>,
     /// The store does not take the end of some line.
     pub(super) gave_up: bool,
     report: &'a mut R,
@@ -321,18 +321,17 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
     }
 
     fn give_up(&mut self, id: Uuid, why: Abandoned) {
-        if let Some(mut line) = self.places.remove(&id) {
-            let state = std::mem::replace(&mut line.state, LineState::Unclaimed);
-            self.given_up.push((line, state.give_up(why)));
+        if let Some(BatchLine { place, execution, state }) = self.places.remove(&id) {
+            self.given_up.push((place, execution, state.give_up(why)));
         }
     }
 
     /// Ends the rows of what is given up, so that nobody runs it who opens the record later, and then says so.
     async fn end_given_up(&mut self) {
         let given_up = std::mem::take(&mut self.given_up);
-        let with_row = given_up.iter().filter(|(_, given_up)| given_up.has_row);
+        let with_row = given_up.iter().filter(|(_, _, given_up)| given_up.has_row);
         let rows: Vec<(Uuid, ExecutionOutcome)> =
-            with_row.map(|(line, given_up)| (line.execution.id, given_up.outcome.clone())).collect();
+            with_row.map(|(_, execution, given_up)| (execution.id, given_up.outcome.clone())).collect();
         if !rows.is_empty() && self.store.give_up_lines(&rows).await.is_err() {
             // Perhaps it refuses but one of them.
             for row in &rows {
@@ -343,8 +342,8 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
                 }
             }
         }
-        for (line, given_up) in given_up {
-            self.report.take(line.place, given_up.line(&line.execution));
+        for (place, execution, given_up) in given_up {
+            self.report.take(place, given_up.line(&execution));
         }
     }
 }

@@ -78,10 +78,8 @@ impl Preparer {
         };
         let (workflow, source) = resolve(request.target.clone(), warm.workflow.as_ref());
         let Some(described) = self.descriptions.of(&workflow, &source) else { return Ok(()) };
-        match described.problems(&request.parameters) {
-            problems if problems.is_empty() || self.may_have_changed(&described).await => Ok(()),
-            problems => Err(RefusedParameters { workflow, problems }),
-        }
+        let problems = self.problems(&described, &request.parameters).await;
+        if problems.is_empty() { Ok(()) } else { Err(RefusedParameters { workflow, problems }) }
     }
 
     /// What the code does not take is refused before a worker is asked.
@@ -92,21 +90,26 @@ impl Preparer {
     ) -> Result<(), PrepareError> {
         // What is no JSON was refused where it came in.
         let Ok(parameters) = params.parse::<&RawValue>() else { return Ok(()) };
-        match described.check(parameters) {
-            Err(problems) if !self.may_have_changed(described).await => {
-                Err(PrepareError::Refused(ExecutionFailure::new(error_type::INVALID_PARAMETERS, problems)))
-            }
-            Ok(()) | Err(_) => Ok(()),
+        let problems = self.problems(described, parameters).await;
+        if problems.is_empty() {
+            return Ok(());
         }
+        let failure = ExecutionFailure::new(error_type::INVALID_PARAMETERS, problems.join("; "));
+        Err(PrepareError::Refused(failure))
     }
 
-    /// True where the worker that loads the code again, and describes it again, may take what was refused by now.
-    async fn may_have_changed(&self, described: &Arc<DescribedWorkflow>) -> bool {
+    /// All that is wrong with parameters by what the code declares. Nothing where that may have changed since: the worker that
+    /// loads it again, and describes it again, may take them by now.
+    async fn problems(&self, described: &Arc<DescribedWorkflow>, parameters: &RawValue) -> Vec<String> {
+        let problems = described.problems(parameters);
+        if problems.is_empty() {
+            return problems;
+        }
         let (folder, described) = (self.defaults().workflows_dir.clone(), Arc::clone(described));
         let looking = tokio::task::spawn_blocking(move || {
             may_have_changed(&folder, &described.declared.source_file, described.described_at)
         });
-        looking.await.unwrap_or_default()
+        if looking.await.unwrap_or_default() { Vec::new() } else { problems }
     }
 
     /// What fetches, to be told of changes.

@@ -87,6 +87,8 @@ pub(crate) async fn rule_3_a_rate_made_faster_lets_go_who_waited_for_the_slower_
     fixture.submit_all(&all).await;
     assert_eq!(fixture.claims(&me, 10).await.len(), 1);
     fixture.limit("mail", rate("10/1s", 1, total(100))).await;
+    let wait = fixture.store.open_rates().await.unwrap().unwrap_or_default();
+    assert!(wait <= Duration::from_secs(1), "in {wait:?}");
     let started = fixture.next_start(&me).await;
     assert_eq!(started.iter().map(|it| it.execution_id).collect::<Vec<_>>(), [all[1].id]);
     // Nor does a time that was noted by a clock that has been set back since.

@@ -109,7 +109,9 @@ async fn parameters_are_left_to_the_worker_once_the_code_may_have_changed() {
     assert!(preparer.check_parameters(&asked).await.is_err());
     assert_eq!(refused_as(prepared(&preparer, &without).await), "InvalidParameters");
     // The clock of files goes in steps: once it has gone on, a change shows.
+    let begun = std::time::Instant::now();
     while preparer.check_parameters(&asked).await.is_err() {
+        assert!(begun.elapsed() < MINUTE, "the change is not seen");
         std::fs::write(&file, "").unwrap();
     }
     assert!(prepared(&preparer, &without).await.is_ok());

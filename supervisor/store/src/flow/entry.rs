@@ -11,11 +11,10 @@ use super::limits::{PendingRow, pending_rows};
 use super::room::MadeRoom;
 use super::statuses;
 use super::tending::{DirtyLimits, tend_changed};
-use crate::finalized_event::finalized_detail;
+use super::unclaimed::write_ended;
 use crate::limits::on_full::{FullLimit, LimitEntry};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{HeldLimit, LimitTerms, OnFull};
-use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, StoreSession};
 use crate::{ExecutionFailure, ExecutionOutcome, NewExecution, Result};
 
@@ -167,25 +166,10 @@ async fn end<S: StoreSession>(session: &mut S, ended: &HashMap<Uuid, FullLimit>)
     let outcome = |full: &FullLimit| {
         ExecutionOutcome::Failed(ExecutionFailure::new(error_type::LIMIT_REACHED, full.to_string()))
     };
-    let outcomes: Vec<(Uuid, ExecutionOutcome)> =
-        ended.iter().map(|(id, full)| (*id, outcome(full))).collect();
-    let rows: Vec<EndedRow<'_>> = (outcomes.iter())
-        .map(|(id, outcome)| EndedRow {
-            id: *id,
-            status: outcome.status().as_str(),
-            failure: FailureColumns::of(outcome.failure()),
-        })
-        .collect();
-    session.end_unclaimed(None, &rows).await?;
-    let events: Vec<EventRowIn<'_>> = (outcomes.iter())
-        .map(|(id, outcome)| EventRowIn {
-            detail: Some(finalized_detail(outcome)),
-            ..EventRowIn::of(Attempt::new(*id, 0), None, "finalized")
-        })
-        .collect();
-    session.insert_events(&events).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    session.note_webhooks(&ids).await
+    let outcomes: Vec<(Attempt, ExecutionOutcome)> =
+        ended.iter().map(|(id, full)| (Attempt::new(*id, 0), outcome(full))).collect();
+    let over: Vec<_> = outcomes.iter().map(|(attempt, outcome)| (*attempt, outcome)).collect();
+    write_ended(session, None, &over).await
 }
 
 impl EnteredRows {

@@ -4,12 +4,12 @@
 //! Nobody is waited for in the transaction that decides, since a claim that has such a row waits for the same locks. What a
 //! claim or a renewal had in its hands at that moment is asked again after the commit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use muster_core::execution::Status;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::entry::locked_entry;
@@ -26,12 +26,6 @@ use crate::session::{Backend, CancelledRow, Extent, Purpose, StoreSession};
 /// What somebody had locked is asked again after so long, and each time after twice as long: for 1.3 s in all.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 const ASK_AGAIN_TIMES: u32 = 7;
-
-/// What the event of one that is asked to end says.
-#[derive(Serialize)]
-struct DisplacedDetail<'a> {
-    reason: &'a str,
-}
 
 /// What became of those that were in the way of others.
 #[derive(Debug, Default)]
@@ -76,10 +70,7 @@ impl MadeRoom {
             return Ok(());
         }
         let rows: Vec<(Uuid, String)> = asked.iter().map(|one| (one.id, one.to_string())).collect();
-        // Nobody asked for the end of those that run, so the way of each tells who came.
-        let told =
-            |(id, reason): &(Uuid, String)| Some((*id, to_raw_value(&DisplacedDetail { reason }).ok()?));
-        let details: HashMap<Uuid, Box<RawValue>> = rows.iter().filter_map(told).collect();
+        let reasons: HashMap<Uuid, &str> = rows.iter().map(|(id, reason)| (*id, reason.as_str())).collect();
         let (mut events, mut over) = (Vec::new(), Vec::new());
         let mut changed = HashSet::new();
         for CancelledRow { row, limits, .. } in session.displace(&rows, may_run).await? {
@@ -87,8 +78,10 @@ impl MadeRoom {
             changed.insert(id);
             match row.owner {
                 Some(owner) if !row.status.is_terminal() => {
-                    let detail = details.get(&id).map(|detail| &**detail);
-                    events.push(EventRowIn::of(row.attempt, None, "cancel_requested").with(detail));
+                    // Nobody asked for its end, so its way tells who came.
+                    let detail = reasons.get(&id).and_then(|reason| displaced_detail(reason));
+                    events
+                        .push(EventRowIn { detail, ..EventRowIn::of(row.attempt, None, "cancel_requested") });
                     self.displaced.push(Displaced::Asked { attempt: row.attempt, owner });
                 }
                 Some(_) | None => {
@@ -134,6 +127,15 @@ impl MadeRoom {
         backend.displaced().note(self.displaced);
         self.dirty
     }
+}
+
+/// What the event of one that is asked to end says.
+fn displaced_detail(reason: &str) -> Option<Cow<'static, str>> {
+    #[derive(Serialize)]
+    struct DisplacedDetail<'a> {
+        reason: &'a str,
+    }
+    serde_json::to_string(&DisplacedDetail { reason }).ok().map(Cow::Owned)
 }
 
 /// Asks those that somebody had locked.

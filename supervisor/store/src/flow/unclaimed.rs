@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use muster_core::execution::Attempt;
 use muster_protocol::error_type;
 use uuid::Uuid;
 
@@ -11,7 +12,6 @@ use crate::decide::end_instead_of_claim;
 use crate::finalized_event::finalized_detail;
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, CancelledRow, Candidate, Extent, Purpose, StoreSession};
-use crate::webhooks::WebhookSession as _;
 use crate::{Claimant, ExecutionFailure, ExecutionOutcome, Result, StoreError};
 
 /// Ends what was to have started by now.
@@ -73,23 +73,33 @@ pub(super) async fn end<S: StoreSession>(
     claimant: &Claimant,
     over: &[(&Candidate, ExecutionOutcome)],
 ) -> Result<()> {
+    let over: Vec<_> = over.iter().map(|(candidate, outcome)| (candidate.attempt, outcome)).collect();
+    write_ended(session, Some(claimant.owner), &over).await
+}
+
+/// Writes the ends of rows, with their events and whom to tell. Whoever ended them is their supervisor, if one did.
+pub(super) async fn write_ended<S: StoreSession>(
+    session: &mut S,
+    supervisor: Option<Uuid>,
+    over: &[(Attempt, &ExecutionOutcome)],
+) -> Result<()> {
     if over.is_empty() {
         return Ok(());
     }
-    let row = |(candidate, outcome): &'_ (&Candidate, ExecutionOutcome)| EventRowIn {
-        detail: Some(finalized_detail(outcome)),
-        ..EventRowIn::of(candidate.attempt, Some(claimant.owner), "finalized")
-    };
-    let events: Vec<EventRowIn<'static>> = over.iter().map(row).collect();
     let rows: Vec<_> = over
         .iter()
-        .map(|(candidate, outcome)| EndedRow {
-            id: candidate.attempt.execution_id,
+        .map(|(attempt, outcome)| EndedRow {
+            id: attempt.execution_id,
             status: outcome.status().as_str(),
             failure: FailureColumns::of(outcome.failure()),
         })
         .collect();
-    session.end_unclaimed(Some(claimant.owner), &rows).await?;
+    let event = |(attempt, outcome): &(Attempt, &ExecutionOutcome)| EventRowIn {
+        detail: Some(finalized_detail(outcome)),
+        ..EventRowIn::of(*attempt, supervisor, "finalized")
+    };
+    let events: Vec<EventRowIn<'static>> = over.iter().map(event).collect();
+    session.end_unclaimed(supervisor, &rows).await?;
     session.insert_events(&events).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     session.note_webhooks(&ids).await
@@ -105,22 +115,14 @@ pub(super) async fn give_up<B: Backend>(backend: &B, given_up: &[(Uuid, Executio
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     // It locks those that wait; what is said of them follows in the same transaction.
     let waiting: Vec<(Uuid, String)> = outcomes.keys().map(|id| (*id, String::new())).collect();
-    let (mut rows, mut events, mut dirty) = (Vec::new(), Vec::new(), DirtyLimits::default());
+    let (mut over, mut dirty) = (Vec::new(), DirtyLimits::default());
     for CancelledRow { row, limits, .. } in session.displace(&waiting, false).await? {
         let id = row.attempt.execution_id;
         let Some(outcome) = outcomes.get(&id) else { continue };
-        let (status, failure) = (outcome.status().as_str(), FailureColumns::of(outcome.failure()));
-        rows.push(EndedRow { id, status, failure });
-        let event = EventRowIn::of(row.attempt, None, "finalized");
-        events.push(EventRowIn { detail: Some(finalized_detail(outcome)), ..event });
+        over.push((row.attempt, *outcome));
         dirty.add(Some(id), &limits);
     }
-    if !rows.is_empty() {
-        session.end_unclaimed(None, &rows).await?;
-        session.insert_events(&events).await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        session.note_webhooks(&ids).await?;
-    }
+    write_ended(&mut session, None, &over).await?;
     session.commit().await?;
     tend_changed(backend, dirty).await;
     Ok(())
