@@ -6,9 +6,9 @@
 //! line) can send one; U+FFFD stands for it in every text field, because a log line must not cost its execution.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::codec::{Decoded, EncodeError, ProtocolMessage};
 use crate::value;
@@ -57,11 +57,35 @@ fn read<M: ProtocolMessage>(line: &str) -> Result<Decoded<M>, serde_json::Error>
 
 /// The name in `{"SomethingNew": ...}`, when no message of version 1 has it.
 fn unknown_name<M: ProtocolMessage>(line: &str) -> Option<String> {
-    let object: BTreeMap<String, IgnoredAny> = serde_json::from_str(line).ok()?;
-    let mut names = object.into_keys();
-    match (names.next(), names.next()) {
-        (Some(name), None) if !M::NAMES.contains(&name.as_str()) => Some(name),
-        (Some(_), None | Some(_)) | (None, _) => None,
+    let OnlyName(name) = serde_json::from_str(line).ok()?;
+    (!M::NAMES.contains(&name.as_str())).then_some(name)
+}
+
+/// The name of an object's only entry. An object that says one name twice has two, as it has for every message.
+struct OnlyName(String);
+
+impl<'de> Deserialize<'de> for OnlyName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(OneEntry)
+    }
+}
+
+struct OneEntry;
+
+impl<'de> Visitor<'de> for OneEntry {
+    type Value = OnlyName;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("an object with one entry")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<OnlyName, A::Error> {
+        match (entries.next_entry::<String, IgnoredAny>()?, entries.next_key::<IgnoredAny>()?) {
+            (Some((name, IgnoredAny)), None) => Ok(OnlyName(name)),
+            (Some(_), Some(IgnoredAny)) | (None, None | Some(IgnoredAny)) => {
+                Err(A::Error::custom("not one entry"))
+            }
+        }
     }
 }
 
