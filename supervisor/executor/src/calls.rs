@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::run::{CallAnswer, ExecutorRun};
-use crate::descriptions::Descriptions;
+use crate::descriptions::{BRIEF_LOOK_ENTRIES, Descriptions};
 
 #[derive(Deserialize)]
 struct StateKey {
@@ -67,14 +67,16 @@ impl Question {
 }
 
 impl Question {
-    /// Refuses a child with parameters that its code does not take, where the parent can still do something about it.
+    /// Refuses a child with parameters that its code does not take, where the parent can still do something about it. Code
+    /// that may have changed since it was described is asked when the child is claimed.
     pub(super) fn check(self, descriptions: &Descriptions) -> Result<Self, ErrorInfo> {
         if let Self::Change(Change::Submit { workflow, parameters, .. }) = &self
             && let Some(described) = descriptions.named(workflow)
+            && let Err(problems) = described.check(parameters)
+            && !descriptions.may_be_stale(&described, BRIEF_LOOK_ENTRIES)
         {
-            described.check(parameters).map_err(|problems| {
-                ErrorInfo::new(error_type::INVALID_PARAMETERS, format!("workflow {workflow:?}: {problems}"))
-            })?;
+            let message = format!("workflow {workflow:?}: {problems}");
+            return Err(ErrorInfo::new(error_type::INVALID_PARAMETERS, message));
         }
         Ok(self)
     }

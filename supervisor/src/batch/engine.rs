@@ -18,7 +18,7 @@ use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
 use crate::secret_keys::OpenedDefinitions;
-use crate::service::{Core, CoreParts, claimant, prepare_defaults};
+use crate::service::{Core, CoreParts, absolute_workflows_dir, claimant};
 use crate::settings::Settings;
 use crate::transcripts::TranscriptKeeper;
 
@@ -54,7 +54,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
     let (in_flight, slots) = (Arc::new(InFlight::default()), Slots::new(settings.max_workers));
     let (ends, ended) = mpsc::unbounded_channel();
     let bus = Bus::unwatched(&settings.key_prefix);
-    let descriptions = Arc::<Descriptions>::default();
+    let descriptions = Arc::new(Descriptions::new(absolute_workflows_dir(&settings)));
     let leaves = WorkerLeaves::open_unrecorded()
         .inspect_err(|reason| tracing::debug!(reason, "workers have no control groups of their own"))
         .ok();
@@ -66,7 +66,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
         preparer: Preparer::new(
             Arc::new(OpenedDefinitions::new(store.clone(), Arc::new(settings.secret_keys()))),
             bus.clone(),
-            prepare_defaults(&settings),
+            settings.execution_timeout,
             Arc::clone(&descriptions),
             None,
         ),

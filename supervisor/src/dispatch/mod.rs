@@ -6,7 +6,6 @@
 //! or processes.
 
 mod at_once;
-mod changed_code;
 mod claims;
 mod declared;
 mod dispatcher;
@@ -38,7 +37,7 @@ pub(crate) use limit_sweep::tend_limits_for_ever;
 pub(crate) use pauses::{follow_pauses_for_ever, let_go_resumed_for_ever};
 pub(crate) use peers::{PeerWatch, watch_for_ever};
 pub(crate) use poll::StorePoll;
-pub use prepare::{PrepareDefaults, Preparer, RefusedParameters};
+pub use prepare::{Preparer, RefusedParameters};
 pub(crate) use rates::open_rates_for_ever;
 pub(crate) use run_reporter::RunReporter;
 pub(crate) use shares::tell_worker_time_for_ever;

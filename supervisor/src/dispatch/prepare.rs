@@ -1,7 +1,6 @@
 //! Prewarming before routing: a claimed row becomes what a worker is told.
 
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,10 +10,9 @@ use muster_protocol::{JsonBytes, error_type};
 use muster_store::{DefinitionStore, ExecutionFailure, NewExecution};
 use serde_json::value::RawValue;
 
-use super::changed_code::may_have_changed;
 use super::dispatcher::{Prepare, PrepareError, PreparedAttempt};
 use super::in_flight::OutcomeTerms;
-use crate::descriptions::{DescribedWorkflow, Descriptions};
+use crate::descriptions::{DescribedWorkflow, Descriptions, WHOLE_LOOK_ENTRIES};
 use crate::executor::{RunSpec, time_limit};
 use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare, resolve};
 use crate::traces::traceparent_of_run;
@@ -28,21 +26,13 @@ pub struct RefusedParameters {
     pub problems: Vec<String>,
 }
 
-/// What the settings say of all runs.
-#[derive(Clone, Debug, Default)]
-pub struct PrepareDefaults {
-    /// The time a run has when nobody else says.
-    pub timeout: Duration,
-    /// The folder with the code.
-    pub workflows_dir: PathBuf,
-}
-
 /// Fetches what a run needs, shows its context to watchers, and writes what its worker is told.
 #[derive(Debug)]
 pub struct Preparer {
     prewarm: Arc<Prewarm>,
     bus: Bus,
-    defaults: RwLock<PrepareDefaults>,
+    /// The time a run has when nobody else says.
+    default_timeout: RwLock<Duration>,
     descriptions: Arc<Descriptions>,
     /// Executions are traced, of those that nobody decided about this part.
     trace_ratio: Option<f64>,
@@ -53,12 +43,13 @@ impl Preparer {
     pub fn new(
         store: Arc<dyn DefinitionStore>,
         bus: Bus,
-        defaults: PrepareDefaults,
+        default_timeout: Duration,
         descriptions: Arc<Descriptions>,
         trace_ratio: Option<f64>,
     ) -> Arc<Self> {
         let prewarm = Arc::new(Prewarm::new(store, bus.clone()));
-        Arc::new(Self { prewarm, bus, defaults: RwLock::new(defaults), descriptions, trace_ratio })
+        let default_timeout = RwLock::new(default_timeout);
+        Arc::new(Self { prewarm, bus, default_timeout, descriptions, trace_ratio })
     }
 
     /// Refuses parameters that the code does not take, where that is known: with an unknown workflow, a database that
@@ -105,10 +96,9 @@ impl Preparer {
         if problems.is_empty() {
             return problems;
         }
-        let (folder, described) = (self.defaults().workflows_dir.clone(), Arc::clone(described));
-        let looking = tokio::task::spawn_blocking(move || {
-            may_have_changed(&folder, &described.declared.source_file, described.described_at)
-        });
+        let (descriptions, described) = (Arc::clone(&self.descriptions), Arc::clone(described));
+        let looking =
+            tokio::task::spawn_blocking(move || descriptions.may_be_stale(&described, WHOLE_LOOK_ENTRIES));
         if looking.await.unwrap_or_default() { Vec::new() } else { problems }
     }
 
@@ -118,12 +108,12 @@ impl Preparer {
     }
 
     /// For runs that are prepared from now on.
-    pub fn set_defaults(&self, defaults: PrepareDefaults) {
-        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = defaults;
+    pub fn set_default_timeout(&self, timeout: Duration) {
+        *self.default_timeout.write().unwrap_or_else(PoisonError::into_inner) = timeout;
     }
 
-    fn defaults(&self) -> RwLockReadGuard<'_, PrepareDefaults> {
-        self.defaults.read().unwrap_or_else(PoisonError::into_inner)
+    fn default_timeout(&self) -> Duration {
+        *self.default_timeout.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,7 +134,7 @@ impl Prepare for Preparer {
         let traceparent = request.traceparent.clone();
         let subject = Subject::from(&request.target);
         let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
-        let default_timeout = self.defaults().timeout;
+        let default_timeout = self.default_timeout();
         let ready = prepare(request, &warm).map_err(refusal)?;
         let described = self.descriptions.of(&ready.workflow, &ready.source);
         if let Some(described) = &described {

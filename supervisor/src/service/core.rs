@@ -19,8 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::confinement::{ConfinementError, confined};
 use crate::descriptions::Descriptions;
 use crate::dispatch::{
-    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, PrepareDefaults, Slots, StartHealth,
-    WiredDispatch,
+    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, Slots, StartHealth, WiredDispatch,
 };
 use crate::executor::{Executor, ExecutorError, ExecutorOptions, WorkerSpec};
 use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
@@ -301,12 +300,8 @@ fn temporary_folders() -> Option<Arc<TemporaryFolders>> {
         .ok()
 }
 
-/// What the settings say of all runs.
-pub fn prepare_defaults(settings: &Settings) -> PrepareDefaults {
-    PrepareDefaults { timeout: settings.execution_timeout, workflows_dir: absolute_workflows_dir(settings) }
-}
-
-fn absolute_workflows_dir(settings: &Settings) -> PathBuf {
+/// The folder with the code, from the root.
+pub fn absolute_workflows_dir(settings: &Settings) -> PathBuf {
     std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone())
 }
 

@@ -31,7 +31,7 @@ mod webhooks;
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use confinement::{ConfinementError, confinement};
 pub use core::{
-    Core, CoreError, CoreParts, WorkerSpecError, claimant, pool_config, prepare_defaults, transcripts,
+    Core, CoreError, CoreParts, WorkerSpecError, absolute_workflows_dir, claimant, pool_config, transcripts,
     worker_spec,
 };
 pub use data_dir::{DataDir, DataDirError};

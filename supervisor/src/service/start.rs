@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
 use super::broker_status::BrokerStatus;
-use super::core::{Core, CoreError, CoreParts, claimant, prepare_defaults, transcripts};
+use super::core::{Core, CoreError, CoreParts, absolute_workflows_dir, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
 use super::database_status::DatabaseStatus;
 use super::starting::Starting;
@@ -127,13 +127,13 @@ impl Supervisor {
             Arc::clone(&slots),
             Arc::clone(&metrics),
         );
-        let descriptions = Arc::<Descriptions>::default();
+        let descriptions = Arc::new(Descriptions::new(absolute_workflows_dir(&settings)));
         let secret_keys = Arc::new(settings.secret_keys());
         let definitions = Arc::new(OpenedDefinitions::new(store.clone(), Arc::clone(&secret_keys)));
         let preparer = Preparer::new(
             definitions,
             bus.clone(),
-            prepare_defaults(&settings),
+            settings.execution_timeout,
             Arc::clone(&descriptions),
             tracer.as_ref().map(|_| settings.otlp_sample_ratio),
         );

@@ -91,7 +91,8 @@ impl Supervisor {
         }
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
-        self.preparer.set_defaults(super::core::prepare_defaults(&new));
+        self.preparer.set_default_timeout(new.execution_timeout);
+        self.core.descriptions.set_workflows_dir(super::core::absolute_workflows_dir(&new));
         self.core.executor.handle().reload(spec, pool);
         if !fixed.is_empty() {
             tracing::warn!(settings = fixed.join(", "), "changed settings that count from the next start on");

@@ -197,6 +197,40 @@ fn in_rust() {
     enforces_what_is_declared(&short(Installation::new().worker([worker.display().to_string()])));
 }
 
+/// What the code took when it was described says nothing of a child once that code has changed.
+#[track_caller]
+fn a_child_goes_by_the_code_as_it_is(installation: Installation, file: &str, changed: &str) {
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let row = ends(client, json!({ "workflow": "parent" }));
+    assert!(row["result"].as_str().unwrap_or_default().contains("is required"), "{row}");
+    let installation = installation.workflow(file, changed);
+    let row = ends(client, json!({ "workflow": "parent" }));
+    assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &Value::Null), "{row}");
+    muster_tests::eventually("the child succeeded", SOON, || {
+        let listed = client.get("/api/executions?workflow=typed").body;
+        let children = listed["executions"].as_array()?;
+        (children.len() == 1 && children[0]["status"] == "SUCCESS").then_some(())
+    });
+    drop(installation);
+}
+
+#[test]
+fn a_child_of_changed_code_in_python() {
+    let changed = PYTHON.replace("def typed(day: str, count: int)", "def typed(day: int, count: int = 1)");
+    a_child_goes_by_the_code_as_it_is(short(python()), "jobs.py", &changed);
+}
+
+#[test]
+fn a_child_of_changed_code_in_node() {
+    a_child_goes_by_the_code_as_it_is(short(node()), "typed.js", "export default async () => 1;\n");
+}
+
+#[test]
+fn a_child_of_changed_code_in_javascript() {
+    a_child_goes_by_the_code_as_it_is(short(scripts()), "typed.js", "export default async () => 1;\n");
+}
+
 /// A worker that takes anything is never asked: what is refused is refused by what it described.
 #[test]
 fn bad_parameters_in_a_batch() {

@@ -7,12 +7,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A folder with more entries than this is not looked through to the end: its code may have changed.
-const ENTRIES_MAX: usize = 10_000;
-
-/// True if a file of the same kind as the one with the code, in this folder or below, changed after that moment. What is no
-/// file of the folder, such as the source of a compiled worker, does not change while it runs.
-pub(super) fn may_have_changed(workflows_dir: &Path, source_file: &str, since: SystemTime) -> bool {
+/// True if a file of the same kind as the one with the code, in this folder or below, changed after that moment, or if there are
+/// more than so many entries to be looked at. What is no file of the folder, such as the source of a compiled worker, does not
+/// change while it runs.
+pub(super) fn may_have_changed(
+    workflows_dir: &Path,
+    source_file: &str,
+    since: SystemTime,
+    entries_max: usize,
+) -> bool {
     let source = workflows_dir.join(source_file);
     let Some(kind) = source.extension().filter(|_| source.is_file()) else { return false };
     let mut folders = vec![workflows_dir.to_owned()];
@@ -20,7 +23,7 @@ pub(super) fn may_have_changed(workflows_dir: &Path, source_file: &str, since: S
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             entries += 1;
-            if entries > ENTRIES_MAX || (is_of_kind(&entry.path(), kind) && changed_after(&entry, since)) {
+            if entries > entries_max || (is_of_kind(&entry.path(), kind) && changed_after(&entry, since)) {
                 return true;
             }
             folders.extend(folder_of_code(&entry));
@@ -67,8 +70,9 @@ mod tests {
         let before = std::fs::metadata(path("report.py")).unwrap();
         let described =
             SystemTime::UNIX_EPOCH + Duration::new(before.ctime() as u64, before.ctime_nsec() as u32);
-        let changed = || may_have_changed(folder.path(), "report.py", described);
+        let changed = || may_have_changed(folder.path(), "report.py", described, 100);
         assert!(!changed());
+        assert!(may_have_changed(folder.path(), "report.py", described, 3), "more than are looked at");
         // The clock of files goes in steps: once it has gone on, a change shows.
         let write_later = |name: &str| loop {
             std::fs::write(path(name), "").unwrap();
@@ -87,7 +91,7 @@ mod tests {
         write_later("report.py");
         assert!(changed(), "itself");
         assert!(
-            !may_have_changed(folder.path(), "src/main.rs", SystemTime::UNIX_EPOCH),
+            !may_have_changed(folder.path(), "src/main.rs", SystemTime::UNIX_EPOCH, 100),
             "no file of the folder"
         );
     }

@@ -4,10 +4,11 @@
 //! run the same code: limits and retries of runs, and the parameters that are refused before a worker is asked. The request
 //! and the workflow's row come before the code, the settings after it. Nothing here is kept when the process ends.
 
+mod changed_code;
 mod described;
 mod registry;
 mod set;
 
 pub use described::{DescribedWorkflow, TimeLimit};
-pub use registry::Descriptions;
+pub use registry::{BRIEF_LOOK_ENTRIES, Descriptions, WHOLE_LOOK_ENTRIES};
 pub use set::DescribedSet;

@@ -1,18 +1,28 @@
 //! What the workers of the pool described, for all who ask.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use muster_core::json;
 use muster_protocol::{CodeSource, ErrorInfo};
 use serde_json::value::RawValue;
 
+use super::changed_code::may_have_changed;
 use super::described::DescribedWorkflow;
 use super::set::DescribedSet;
 
+/// So many entries of the folder with the code are looked at where nothing may wait for it.
+pub const BRIEF_LOOK_ENTRIES: usize = 200;
+/// So many are looked at elsewhere.
+pub const WHOLE_LOOK_ENTRIES: usize = 10_000;
+
 /// The descriptions in force. Those of a generation count from its first Ready on, and the last word counts.
 #[derive(Debug, Default)]
-pub struct Descriptions(RwLock<PoolDescriptions>);
+pub struct Descriptions {
+    pool: RwLock<PoolDescriptions>,
+    workflows_dir: RwLock<PathBuf>,
+}
 
 #[derive(Debug, Default)]
 struct PoolDescriptions {
@@ -21,6 +31,24 @@ struct PoolDescriptions {
 }
 
 impl Descriptions {
+    /// Makes a registry of what is described of the code in this folder, which is nothing at first.
+    pub fn new(workflows_dir: PathBuf) -> Self {
+        Self { pool: RwLock::default(), workflows_dir: RwLock::new(workflows_dir) }
+    }
+
+    /// The code is in this folder from now on.
+    pub fn set_workflows_dir(&self, workflows_dir: PathBuf) {
+        *self.workflows_dir.write().unwrap_or_else(PoisonError::into_inner) = workflows_dir;
+    }
+
+    /// True if the code may have changed since it was described: then only the worker that loads it again knows what it takes.
+    /// Looks at no more than so many entries of the folder, of which each costs a microsecond or two; a folder with more may
+    /// have changed.
+    pub fn may_be_stale(&self, described: &DescribedWorkflow, entries_max: usize) -> bool {
+        let folder = self.workflows_dir.read().unwrap_or_else(PoisonError::into_inner).clone();
+        may_have_changed(&folder, &described.declared.source_file, described.described_at, entries_max)
+    }
+
     /// A worker of this generation is Ready and has described this by now. One that described nothing, because it
     /// decides per execution, leaves what is known of its own generation.
     pub fn ready(&self, generation: u64, described: Option<DescribedSet>) {
@@ -76,11 +104,11 @@ impl Descriptions {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, PoolDescriptions> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.pool.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, PoolDescriptions> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.pool.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::dispatch::{
-    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, PrepareDefaults, PrepareError,
-    PreparedAttempt, Preparer, Slots, StartHealth, WiredDispatch,
+    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, PrepareError, PreparedAttempt, Preparer,
+    Slots, StartHealth, WiredDispatch,
 };
 use crate::executor::FakeExecutor;
 use crate::finalize::{Admission, FinalizedSink, Finalizer};
@@ -80,8 +80,7 @@ impl TestLine {
         let finalizer = Finalizer::start(store.clone(), sink, admission, None).unwrap();
         let (executor, handle, events) = FakeExecutor::start();
         let preparer = options.preparer.unwrap_or_else(|| {
-            let defaults = PrepareDefaults { timeout: Duration::from_secs(60), ..PrepareDefaults::default() };
-            Preparer::new(store.clone(), bus.clone(), defaults, Arc::default(), None)
+            Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60), Arc::default(), None)
         });
         let dispatch = DispatchParts {
             claimant: claimant.clone(),

@@ -12,17 +12,12 @@ use uuid::Uuid;
 
 use super::{TestLine, request};
 use crate::descriptions::{DescribedSet, Descriptions};
-use crate::dispatch::{Prepare as _, PrepareDefaults, PrepareError, PreparedAttempt, Preparer};
+use crate::dispatch::{Prepare as _, PrepareError, PreparedAttempt, Preparer};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn prepared(preparer: &Preparer, execution: &NewExecution) -> Result<PreparedAttempt, PrepareError> {
     preparer.prepare(Attempt::new(execution.id, 1), execution).await
-}
-
-/// Runs have so long, and there is no folder with code.
-fn within(timeout: Duration) -> PrepareDefaults {
-    PrepareDefaults { timeout, ..PrepareDefaults::default() }
 }
 
 fn refused_as(prepared: Result<PreparedAttempt, PrepareError>) -> String {
@@ -35,7 +30,7 @@ fn refused_as(prepared: Result<PreparedAttempt, PrepareError>) -> String {
 #[tokio::test]
 async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     let line = TestLine::start().await;
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), within(MINUTE), Arc::default(), None);
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default(), None);
     line.sql("INSERT INTO config_entries (key, value) VALUES ('region', '\"eu\"')").await;
     let asked =
         json!({"parameters": {"a": 1.50}, "sync": true, "max_attempts": 2, "retry_backoff_seconds": 3});
@@ -51,7 +46,7 @@ async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     );
     assert_eq!((spec.stated_attempts, spec.failure_halts), (Some(2), false));
 
-    preparer.set_defaults(within(2 * MINUTE));
+    preparer.set_default_timeout(2 * MINUTE);
     let later = prepared(&preparer, &request(&json!({}))).await.unwrap();
     assert_eq!((later.spec.default_timeout, later.terms.sync), (2 * MINUTE, false));
 }
@@ -61,7 +56,7 @@ async fn what_the_code_declares_comes_before_the_setting_and_refuses_bad_paramet
     let line = TestLine::start().await;
     let descriptions = Arc::<Descriptions>::default();
     let preparer =
-        Preparer::new(line.store.clone(), line.bus.clone(), within(MINUTE), Arc::clone(&descriptions), None);
+        Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::clone(&descriptions), None);
     let declared = WorkflowDescription {
         name: "w".to_owned(),
         timeout_ms: Some(5000),
@@ -83,8 +78,7 @@ async fn what_the_code_declares_comes_before_the_setting_and_refuses_bad_paramet
         "INSERT INTO workflows (id, name, path) VALUES ('00000000-0000-0000-0000-000000000007', 'w', 'v2/w.py')",
     )
     .await;
-    let preparer =
-        Preparer::new(line.store.clone(), Bus::in_process("another"), within(MINUTE), descriptions, None);
+    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, descriptions, None);
     assert!(prepared(&preparer, &request(&json!({"parameters": {"n": "1"}}))).await.is_ok());
 }
 
@@ -94,7 +88,7 @@ async fn parameters_are_left_to_the_worker_once_the_code_may_have_changed() {
     let workflows = tempfile::tempdir().unwrap();
     let file = workflows.path().join("w.py");
     std::fs::write(&file, "").unwrap();
-    let descriptions = Arc::<Descriptions>::default();
+    let descriptions = Arc::new(Descriptions::new(workflows.path().to_owned()));
     let declared = WorkflowDescription {
         name: "w".to_owned(),
         source_file: "w.py".to_owned(),
@@ -102,8 +96,7 @@ async fn parameters_are_left_to_the_worker_once_the_code_may_have_changed() {
         ..WorkflowDescription::default()
     };
     descriptions.ready(1, Some(DescribedSet::read(true, &[declared], &[]).0));
-    let defaults = PrepareDefaults { timeout: MINUTE, workflows_dir: workflows.path().to_owned() };
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), defaults, descriptions, None);
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, descriptions, None);
     let without = request(&json!({"parameters": {"m": 1}}));
     let asked = without.read_request().unwrap();
     assert!(preparer.check_parameters(&asked).await.is_err());
@@ -120,7 +113,7 @@ async fn parameters_are_left_to_the_worker_once_the_code_may_have_changed() {
 #[tokio::test]
 async fn what_can_never_run_is_refused_and_what_is_away_is_not() {
     let line = TestLine::start().await;
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), within(MINUTE), Arc::default(), None);
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default(), None);
     let mut no_request = Arc::unwrap_or_clone(request(&json!({})));
     no_request.request = RawValue::from_string("[]".to_owned()).unwrap();
     assert_eq!(refused_as(prepared(&preparer, &no_request).await), "InvalidRequest");
@@ -128,7 +121,7 @@ async fn what_can_never_run_is_refused_and_what_is_away_is_not() {
     assert_eq!(refused_as(prepared(&preparer, &request(&id)).await), "WorkflowNotFound");
     line.sql("DROP TABLE config_entries").await;
     let preparer =
-        Preparer::new(line.store.clone(), Bus::in_process("another"), within(MINUTE), Arc::default(), None);
+        Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, Arc::default(), None);
     let away = prepared(&preparer, &request(&json!({}))).await;
     assert!(matches!(away, Err(PrepareError::Unavailable(_))), "{away:?}");
 }
