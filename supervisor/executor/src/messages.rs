@@ -110,9 +110,19 @@ impl WorkerReader {
         }
         if let Some(set) = self.link.describe_before_ready(set, &mut problems) {
             problems.extend(self.engine.descriptions.add(self.link.generation, set));
+            self.describe_run();
         }
         for problem in problems {
             tracing::warn!(worker = %self.link.id, problem, "worker's description of its workflows");
+        }
+    }
+
+    /// A worker that loaded changed code for its run describes it before the end: that is how it is tried again.
+    fn describe_run(&self) {
+        let Some((_, attempt)) = self.link.run.get() else { return };
+        let mut state = self.engine.state.borrow_mut();
+        if let Some(run) = state.run_mut(attempt) {
+            run.described = self.engine.descriptions.of(&run.spec.workflow, &run.spec.source);
         }
     }
 

@@ -231,6 +231,37 @@ fn a_child_of_changed_code_in_javascript() {
     a_child_goes_by_the_code_as_it_is(short(scripts()), "typed.js", "export default async () => 1;\n");
 }
 
+/// Code that declares retries anew has them from the first run on that fails under it.
+#[track_caller]
+fn retries_declared_anew_count_at_once(installation: Installation, file: &str, changed: &str) {
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let row = ends(client, json!({ "workflow": "shaky", "parameters": { "fatal": true } }));
+    assert_eq!((&row["error_type"], &row["attempt"]), (&json!("Fatal"), &json!(1)), "{row}");
+    let installation = installation.workflow(file, changed);
+    let row = ends(client, json!({ "workflow": "shaky", "parameters": { "fatal": true } }));
+    assert_eq!((&row["error_type"], &row["attempt"]), (&json!("Fatal"), &json!(3)), "{row}");
+    drop(installation);
+}
+
+#[test]
+fn retries_declared_anew_in_python() {
+    let changed = PYTHON.replace(", give_up_on=Fatal", "");
+    retries_declared_anew_count_at_once(short(python()), "jobs.py", &changed);
+}
+
+#[test]
+fn retries_declared_anew_in_node() {
+    let changed = SCRIPTS[2].1.replace(", giveUpOn: ['Fatal']", "");
+    retries_declared_anew_count_at_once(short(node()), "shaky.js", &changed);
+}
+
+#[test]
+fn retries_declared_anew_in_javascript() {
+    let changed = SCRIPTS[2].1.replace(", giveUpOn: ['Fatal']", "");
+    retries_declared_anew_count_at_once(short(scripts()), "shaky.js", &changed);
+}
+
 /// A worker that takes anything is never asked: what is refused is refused by what it described.
 #[test]
 fn bad_parameters_in_a_batch() {
