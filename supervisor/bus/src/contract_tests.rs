@@ -123,12 +123,12 @@ async fn commands_are_read_and_nonsense_passed_over(bus: Bus) {
         command: ControlCommand::Resize { min_workers: 1, max_workers: 4 },
     };
     bus.send_command(&resize).await.unwrap();
-    bus.send_command(&ControlCommand::Cancel { execution_id: id }.into()).await.unwrap();
+    bus.send_command(&ControlCommand::Cancel { execution_id: id, reason: None }.into()).await.unwrap();
     let mut heard = Vec::new();
     for _ in 0..4 {
         heard.push(tokio::time::timeout(LIMIT, commands.next()).await.expect("a command"));
     }
-    let cancel = AddressedCommand::from(ControlCommand::Cancel { execution_id: id });
+    let cancel = AddressedCommand::from(ControlCommand::Cancel { execution_id: id, reason: None });
     assert_eq!(heard, [cancel.clone(), ControlCommand::RecycleAll.into(), resize, cancel]);
 }
 

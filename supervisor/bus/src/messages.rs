@@ -111,6 +111,9 @@ pub enum ControlCommand {
     Cancel {
         /// The execution that is to end.
         execution_id: Uuid,
+        /// Why, where nobody asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// One worker is to be replaced.
     Recycle {
@@ -168,10 +171,12 @@ impl AddressedCommand {
             execution_id: Uuid,
             #[serde(default)]
             supervisor: Option<Uuid>,
+            #[serde(default)]
+            reason: Option<String>,
         }
         if channel == Channel::Cancel {
-            let Cancel { execution_id, supervisor } = serde_json::from_slice(data)?;
-            return Ok(Self { supervisor, command: ControlCommand::Cancel { execution_id } });
+            let Cancel { execution_id, supervisor, reason } = serde_json::from_slice(data)?;
+            return Ok(Self { supervisor, command: ControlCommand::Cancel { execution_id, reason } });
         }
         serde_json::from_slice(data)
     }

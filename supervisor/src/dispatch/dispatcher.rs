@@ -203,6 +203,11 @@ impl Dispatcher {
         }
     }
 
+    /// Ends an attempt that somebody wants to end, or that made room for another: then it is said for what.
+    pub fn cancel_wanted(&self, attempt: Attempt, made_room: Option<&str>) {
+        self.cancel(attempt, CancelReason::User, made_room.unwrap_or("cancelled on request"));
+    }
+
     /// Wants an attempt to end, wherever it is. One we do not hold is somebody else's.
     pub fn cancel(&self, attempt: Attempt, reason: CancelReason, message: &str) {
         match self.in_flight.cancel(attempt, reason, message) {

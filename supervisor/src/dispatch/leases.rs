@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use muster_core::execution::Attempt;
 use muster_protocol::CancelReason;
-use muster_store::{ClaimStore, Claimant, Finalization, OutcomeStore, Renewal, Store, UnheldClaims};
+use muster_store::{
+    ClaimStore, Claimant, Finalization, OutcomeStore, Renewal, RequestedCancel, Store, UnheldClaims,
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -57,8 +59,8 @@ pub(crate) async fn renew_for_ever(
 }
 
 fn act(dispatcher: &Dispatcher, renewal: Renewal) {
-    for attempt in renewal.cancel_requested {
-        dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
+    for RequestedCancel { attempt, reason } in renewal.cancel_requested {
+        dispatcher.cancel_wanted(attempt, reason.as_deref());
     }
     for attempt in renewal.superseded {
         tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, "another supervisor took this execution over; ending the run here");

@@ -9,7 +9,6 @@ use muster_bus::{AddressedCommand, ControlCommand};
 use muster_core::execution::{ExecutionRequest, Status, Target};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
-use muster_protocol::CancelReason;
 use muster_store::{CancelResult, ExecutionRecord, NewExecution, PresenceShown, Submitted, SupervisorRecord};
 use muster_system::process::walls;
 use uuid::Uuid;
@@ -117,7 +116,7 @@ impl ApiService for Supervisor {
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         let answer = self.request_cancel(id).await?;
-        self.tell_owner(id, answer).await;
+        self.tell_owner(id, answer, None).await;
         Ok(answer)
     }
 
@@ -313,17 +312,17 @@ impl Supervisor {
         Ok(answer)
     }
 
-    /// Tells who runs it what a cancel led to.
-    pub(super) async fn tell_owner(&self, id: Uuid, answer: CancelResult) {
+    /// Tells who runs it what a cancel led to, and for what it makes room, if it does.
+    pub(super) async fn tell_owner(&self, id: Uuid, answer: CancelResult, made_room: Option<String>) {
         match answer {
             CancelResult::Requested { attempt, owner } if owner == self.core.claimant.owner => {
-                self.core.dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
+                self.core.dispatcher.cancel_wanted(attempt, made_room.as_deref());
             }
             CancelResult::Requested { owner, .. } => {
                 // The owner learns it at its next renewal anyway; this is the fast way. To the others it is nothing.
                 let addressed = AddressedCommand {
                     supervisor: Some(owner),
-                    command: ControlCommand::Cancel { execution_id: id },
+                    command: ControlCommand::Cancel { execution_id: id, reason: made_room },
                 };
                 let _ = self.core.bus.send_command(&addressed).await;
             }

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use muster_bus::ControlCommand;
 use muster_core::pool::WorkerId;
-use muster_protocol::CancelReason;
 use uuid::Uuid;
 
 use super::supervisor::Supervisor;
@@ -18,9 +17,9 @@ impl HandleCommand for Supervisor {
 
     async fn handle_command(&self, command: ControlCommand) -> Result<(), String> {
         let done = match command {
-            ControlCommand::Cancel { execution_id } => {
+            ControlCommand::Cancel { execution_id, reason } => {
                 if let Some(attempt) = self.core.in_flight.attempt_at(execution_id) {
-                    self.core.dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
+                    self.core.dispatcher.cancel_wanted(attempt, reason.as_deref());
                     return Ok(());
                 }
                 // Whoever publishes here need not have asked the API, so one that waits is cancelled too.

@@ -19,9 +19,9 @@ pub(super) async fn tell_for_ever(supervisor: Weak<Supervisor>) {
         for one in displaced {
             match one {
                 Displaced::Over(id) => over.push(id),
-                Displaced::Asked { attempt, owner } => {
+                Displaced::Asked { attempt, owner, reason } => {
                     let asked = CancelResult::Requested { attempt, owner };
-                    supervisor.tell_owner(attempt.execution_id, asked).await;
+                    supervisor.tell_owner(attempt.execution_id, asked, Some(reason)).await;
                 }
             }
         }

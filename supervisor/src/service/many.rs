@@ -95,7 +95,7 @@ impl Supervisor {
                 CancelResult::Requested { .. } => view.asked += 1,
                 CancelResult::AlreadyTerminal(_) => continue,
             }
-            self.tell_owner(id, answer).await;
+            self.tell_owner(id, answer, None).await;
         }
         view.done = over.len() as u64;
         view.unchanged = view.matched - view.done - view.asked;

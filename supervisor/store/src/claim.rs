@@ -283,11 +283,20 @@ pub struct DueExecutions {
     pub may_be_left: bool,
 }
 
+/// An attempt that somebody wants to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedCancel {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Why, where nobody asked for it: what it made room for.
+    pub reason: Option<String>,
+}
+
 /// What one renewal of leases brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {
     /// The attempts of ours that somebody wants to end.
-    pub cancel_requested: Vec<Attempt>,
+    pub cancel_requested: Vec<RequestedCancel>,
     /// Somebody else owns these now: end them, write nothing.
     pub superseded: Vec<Attempt>,
     /// Rows with our name on them that were not on the list and have missed a renewal. Whoever holds the list looks

@@ -58,7 +58,7 @@ use uuid::Uuid;
 
 pub use claim::{
     Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, Expiry, Idempotency, NewExecution,
-    OverdueRow, PresenceShown, Renewal, ServedQueues, Submitted, TakeOver,
+    OverdueRow, PresenceShown, Renewal, RequestedCancel, ServedQueues, Submitted, TakeOver,
 };
 pub use definitions::{
     ChangeRecord, ConfigRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions,

@@ -62,6 +62,16 @@ pub(crate) struct CancelledRow {
     pub(crate) limits: Vec<HeldLimit>,
 }
 
+/// A row whose lease was renewed.
+#[derive(Clone, Debug)]
+pub(crate) struct RenewedRow {
+    pub(crate) attempt: Attempt,
+    /// Somebody wants to end it.
+    pub(crate) cancel_requested: bool,
+    /// And said why.
+    pub(crate) cancel_reason: Option<String>,
+}
+
 /// An idempotency key, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldKey {
@@ -238,19 +248,19 @@ pub(crate) trait StoreSession:
         rows: &[EndedRow<'_>],
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Renews leases; gives those renewed, and whether a cancel is requested.
+    /// Renews leases; gives those renewed, and who is to end.
     fn renew(
         &mut self,
         claimant: &Claimant,
         held: &[Attempt],
-    ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
+    ) -> impl Future<Output = Result<Vec<RenewedRow>>> + Send;
 
     /// The same for rows that were locked a moment ago: waits for them, though not for long.
     fn renew_locked(
         &mut self,
         claimant: &Claimant,
         held: &[Attempt],
-    ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
+    ) -> impl Future<Output = Result<Vec<RenewedRow>>> + Send;
 
     /// Rows in this name that are not held and have missed a renewal.
     fn unheld_claims(

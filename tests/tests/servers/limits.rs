@@ -66,6 +66,31 @@ fn no_more_run_at_once_than_the_limit_says_though_a_supervisor_is_killed() {
     world.assert_clean(heir, &heir_place);
 }
 
+/// The supervisor that runs it hears it from the one that took in the newer.
+#[test]
+fn what_ends_to_make_room_says_for_what() {
+    let mut world = World::shared();
+    let slow = "export default async (params, ctx) => { await ctx.sleep(60000); };\n";
+    let (older_place, newer_place) =
+        (world.installation().workflow("slow.js", slow), world.installation().workflow("slow.js", slow));
+    let older_supervisor = older_place.start();
+    let set = older_place.run(&["limit", "set", "crm", "--total", "1", "--on-full", "cancel_running"]);
+    assert!(set.status.success(), "{set:?}");
+    let request = json!({ "workflow": "slow", "limits": ["crm"] });
+    let older = older_supervisor.client().submit(&request);
+    eventually("it runs", SOON, || older_supervisor.client().execution(&older)["status"] == "RUNNING");
+    let newer_supervisor = newer_place.start();
+    let newer = newer_supervisor.client().submit(&request);
+    let row = older_supervisor.client().finished(&older, SOON);
+    let said = format!("execution {newer} came to limit \"crm\" after it");
+    assert_eq!((&row["status"], &row["error_message"]), (&json!("CANCELLED"), &json!(said)), "{row}");
+    newer_supervisor.client().post(&format!("/api/executions/{newer}/cancel"), &json!({}));
+    let row = newer_supervisor.client().finished(&newer, SOON);
+    assert_eq!(row["error_message"], "cancelled on request", "{row}");
+    world.assert_clean(newer_supervisor, &newer_place);
+    world.assert_clean(older_supervisor, &older_place);
+}
+
 /// How many of these ran at one moment, at most.
 fn most_at_once(runs: &[Value], which: impl Fn(&Value) -> bool) -> usize {
     let runs: Vec<(u64, u64)> = runs

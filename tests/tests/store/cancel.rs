@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use muster_core::execution::Status;
-use muster_store::{CancelResult, Claim, ExecutionFailure, ExecutionOutcome, FinalizeResult, TakeOver};
+use muster_store::{
+    CancelResult, Claim, ExecutionFailure, ExecutionOutcome, FinalizeResult, RequestedCancel, TakeOver,
+};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, release, retry, success};
@@ -37,7 +39,7 @@ pub(crate) async fn rule_20_a_running_row_is_asked_and_learns_it_at_renewal(fixt
     assert_eq!((row.status, row.error_type), (Status::Running, None));
     assert!(row.cancel_requested_at.is_some() && row.completed_at.is_none());
     let renewal = fixture.store.renew(&me, &[attempt, other]).await.unwrap();
-    assert_eq!(renewal.cancel_requested, [attempt]);
+    assert_eq!(renewal.cancel_requested, [RequestedCancel { attempt, reason: None }]);
     let first = row.cancel_requested_at;
     fixture.store.request_cancel(attempt.execution_id).await.unwrap();
     assert_eq!(fixture.row(attempt.execution_id).await.cancel_requested_at, first);

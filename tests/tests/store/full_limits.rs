@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, Status};
-use muster_store::{Displaced, Finalization, LimitTerms, NewExecution, OnFull, Submitted};
+use muster_store::{Displaced, Finalization, LimitTerms, NewExecution, OnFull, RequestedCancel, Submitted};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -131,7 +131,10 @@ pub(crate) async fn rule_6_the_newest_has_the_running_one_cancelled(fixture: Fix
     let asked = fixture.store.events(all[0].id).await.unwrap().pop().unwrap().detail.unwrap();
     let reason = format!("execution {} came to limit \"crm\" after it", all[1].id);
     assert_eq!(serde_json::from_str::<Value>(asked.get()).unwrap(), json!({"reason": reason}));
-    assert_eq!(fixture.store.displaced().await, [Displaced::Asked { attempt: running, owner: me.owner }]);
+    let asked = Displaced::Asked { attempt: running, owner: me.owner, reason: reason.clone() };
+    assert_eq!(fixture.store.displaced().await, [asked]);
+    let renewal = fixture.store.renew(&me, &[running]).await.unwrap();
+    assert_eq!(renewal.cancel_requested, [RequestedCancel { attempt: running, reason: Some(reason) }]);
     fixture.submit_one(&all[2]).await;
     fixture.is(all[1].id, Status::Cancelled, Some("Superseded")).await;
     assert!(fixture.claims(&me, 10).await.is_empty(), "the running one has its room until it is over");

@@ -33,7 +33,8 @@ async fn commands_for_all_and_for_us_are_carried_out_and_others_are_not() {
     let bus = Bus::in_process("test");
     let handler = Arc::new(NotesCommands::default());
     let handling = tokio::spawn(handle_commands(Arc::downgrade(&handler), bus.clone()));
-    let command = |execution: u128| ControlCommand::Cancel { execution_id: Uuid::from_u128(execution) };
+    let command =
+        |execution: u128| ControlCommand::Cancel { execution_id: Uuid::from_u128(execution), reason: None };
     let send = async |supervisor, execution| {
         bus.send_command(&AddressedCommand { supervisor, command: command(execution) }).await.unwrap();
     };

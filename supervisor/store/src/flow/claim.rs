@@ -19,7 +19,6 @@ use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::distinct;
 use crate::limits::KnownWorkflows;
-use crate::limits::on_full::FullLimit;
 use crate::pauses::{PauseSubject, Pauses};
 use crate::session::{Backend, Extent, Purpose, StoreSession as _};
 use crate::{
@@ -115,9 +114,7 @@ async fn keep_as_rows<B: Backend>(backend: &B, later: &[Arc<NewExecution>]) -> R
         Submitted::Exists(status) => Claim::Elsewhere(status),
         Submitted::Existing { id, status } => Claim::Existing { id, status },
         Submitted::KeyReused { id } => Claim::KeyReused { id },
-        Submitted::LimitReached { limit, holder } => {
-            Claim::Refused(FullLimit { name: limit, holder }.to_string())
-        }
+        Submitted::LimitReached { limit, .. } => Claim::Refused(format!("limit {limit:?} is full")),
         Submitted::Refused(reason) => Claim::Refused(reason),
     };
     Ok(submit(backend, later).await?.into_iter().map(answer).collect())

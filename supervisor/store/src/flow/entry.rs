@@ -12,7 +12,7 @@ use super::room::MadeRoom;
 use super::statuses;
 use super::tending::{DirtyLimits, tend_changed};
 use super::unclaimed::write_ended;
-use crate::limits::on_full::{FullLimit, LimitEntry};
+use crate::limits::on_full::{FullLimit, LimitEntry, Newcomer};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{HeldLimit, LimitTerms, OnFull};
 use crate::session::{Backend, StoreSession};
@@ -104,7 +104,9 @@ async fn decide<'a, S: StoreSession>(
         if known.contains_key(&id) {
             continue;
         }
-        if let Err(full) = entry.enter(id, &row.limits) {
+        if let Err(full) =
+            entry.enter(Newcomer { id, organization_id: row.execution.organization_id }, &row.limits)
+        {
             if row.execution.is_refusable {
                 refused.insert(id, full)
             } else {

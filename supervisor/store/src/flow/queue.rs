@@ -98,7 +98,7 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     entered.committed(backend).await;
     let answer = |execution: &T| {
         let new = execution.borrow();
-        if let Some(FullLimit { name, holder }) = refused.get(&new.id) {
+        if let Some(FullLimit { name, holder, .. }) = refused.get(&new.id) {
             return Submitted::LimitReached { limit: name.clone(), holder: *holder };
         }
         let by_id = || known.get(&new.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status));

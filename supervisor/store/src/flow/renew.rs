@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::locked_rows;
 use crate::decide;
-use crate::session::{Backend, Extent, Purpose, StoreSession};
-use crate::{Claimant, FinalizeResult, Renewal, Result, StoreError};
+use crate::session::{Backend, Extent, Purpose, RenewedRow, StoreSession};
+use crate::{Claimant, FinalizeResult, Renewal, RequestedCancel, Result, StoreError};
 
 /// See [`crate::ClaimStore::renew`].
 pub(super) async fn renew<B: Backend>(backend: &B, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
@@ -24,28 +24,23 @@ pub(super) async fn renew<B: Backend>(backend: &B, claimant: &Claimant, held: &[
     if !locked.is_empty() {
         renewed.extend(renew_locked(backend, claimant, &locked).await);
     }
-    let cancel_requested = renewed.iter().filter(|(_, requested)| *requested).map(|(attempt, _)| *attempt);
-    Ok(Renewal {
-        cancel_requested: cancel_requested.collect(),
-        superseded,
-        unheld,
-        unrenewed: without(&locked, &renewed),
-    })
+    let unrenewed = without(&locked, &renewed);
+    let cancel_requested = (renewed.into_iter())
+        .filter(|row| row.cancel_requested)
+        .map(|row| RequestedCancel { attempt: row.attempt, reason: row.cancel_reason })
+        .collect();
+    Ok(Renewal { cancel_requested, superseded, unheld, unrenewed })
 }
 
 /// Those that were not renewed.
-fn without(held: &[Attempt], renewed: &[(Attempt, bool)]) -> Vec<Attempt> {
-    let renewed: HashSet<Attempt> = renewed.iter().map(|(attempt, _)| *attempt).collect();
+fn without(held: &[Attempt], renewed: &[RenewedRow]) -> Vec<Attempt> {
+    let renewed: HashSet<Attempt> = renewed.iter().map(|row| row.attempt).collect();
     held.iter().copied().filter(|attempt| !renewed.contains(attempt)).collect()
 }
 
 /// Renews rows that somebody had locked. Whoever only looks at one holds it for moments, so it is waited for. Where
 /// one stays locked the others are renewed without it.
-async fn renew_locked<B: Backend>(
-    backend: &B,
-    claimant: &Claimant,
-    locked: &[Attempt],
-) -> Vec<(Attempt, bool)> {
+async fn renew_locked<B: Backend>(backend: &B, claimant: &Claimant, locked: &[Attempt]) -> Vec<RenewedRow> {
     let waited = async {
         let mut session = backend.begin(Purpose::Renew { lease: claimant.lease }, Extent::Several).await?;
         let renewed = session.renew_locked(claimant, locked).await?;

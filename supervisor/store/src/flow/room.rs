@@ -79,10 +79,15 @@ impl MadeRoom {
             match row.owner {
                 Some(owner) if !row.status.is_terminal() => {
                     // Nobody asked for its end, so its way tells who came.
-                    let detail = reasons.get(&id).and_then(|reason| displaced_detail(reason));
+                    let reason = reasons.get(&id).copied().unwrap_or_default();
+                    let detail = displaced_detail(reason);
                     events
                         .push(EventRowIn { detail, ..EventRowIn::of(row.attempt, None, "cancel_requested") });
-                    self.displaced.push(Displaced::Asked { attempt: row.attempt, owner });
+                    self.displaced.push(Displaced::Asked {
+                        attempt: row.attempt,
+                        owner,
+                        reason: reason.to_owned(),
+                    });
                 }
                 Some(_) | None => {
                     events.push(EventRowIn::of(row.attempt, None, "cancelled"));

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// An execution that made room for another, or was not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Displaced {
     /// It is over, and nobody was told yet.
     Over(Uuid),
@@ -17,6 +17,8 @@ pub enum Displaced {
         attempt: Attempt,
         /// Who runs it.
         owner: Uuid,
+        /// What it made room for.
+        reason: String,
     },
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use uuid::Uuid;
 
-use super::on_full::{Entrant, LimitEntry};
+use super::on_full::{Entrant, LimitEntry, Newcomer};
 use super::{HeldLimit, LimitTerms, OnFull};
 
 /// What the product does; each can be taken out.
@@ -125,7 +125,7 @@ impl EntryWorld {
                 EntryRow::Waiting | EntryRow::Locked => (false, false),
                 EntryRow::Unborn | EntryRow::Over | EntryRow::Refused | EntryRow::Superseded => return None,
             };
-            Some(Entrant { id: id(*one), held: held(), runs, is_asked })
+            Some(Entrant { id: id(*one), held: held(), runs, is_asked, organization_id: None })
         };
         let entrants = self.came.iter().filter(|one| self.noted.contains(one)).filter_map(entrant).collect();
         LimitEntry::of(BTreeMap::from([(held().name, terms)]), entrants)
@@ -133,7 +133,7 @@ impl EntryWorld {
 
     fn decide(&self, execution: usize, policy: Policy) -> EntryDecision {
         let mut entry = self.entry(policy);
-        let is_let_in = entry.enter(id(execution), &[held()]).is_ok();
+        let is_let_in = entry.enter(Newcomer { id: id(execution), organization_id: None }, &[held()]).is_ok();
         let displaced = entry.superseded.iter().chain(&entry.asked);
         let displaced = displaced.map(|one| (number(one.id), one.may_run)).collect();
         EntryDecision { execution, is_let_in, displaced }

@@ -24,7 +24,7 @@ use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, KeyRow, LogRowIn, NewRow, StateRow,
     micros,
 };
-use crate::session::{CancelledRow, Candidate, HeldKey, StoreSession, WrittenAttempts};
+use crate::session::{CancelledRow, Candidate, HeldKey, RenewedRow, StoreSession, WrittenAttempts};
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::takeover::{Answer, WAIT_MAX};
 use crate::text::storable;
@@ -151,11 +151,10 @@ impl PgSession {
         statement: &'static str,
         claimant: &Claimant,
         held: &[Attempt],
-    ) -> Result<Vec<(Attempt, bool)>> {
+    ) -> Result<Vec<RenewedRow>> {
         let query = attempts(sqlx::query(statement), held);
         let rows = self.rows(query.bind(claimant.owner).bind(micros(claimant.lease))).await?;
-        let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+        rows.iter().map(|row| record::renewed(row).map_err(store_error)).collect()
     }
 }
 
@@ -308,11 +307,11 @@ impl StoreSession for PgSession {
         self.run(query.bind(owner)).await
     }
 
-    async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
+    async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<RenewedRow>> {
         self.renewed_by(statements::RENEW, claimant, held).await
     }
 
-    async fn renew_locked(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
+    async fn renew_locked(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<RenewedRow>> {
         self.run(sqlx::query("SET LOCAL lock_timeout = '400ms'")).await?;
         self.renewed_by(statements::RENEW_LOCKED, claimant, held).await
     }

@@ -46,6 +46,14 @@ macro_rules! claim_readers {
             Ok(Attempt::new(row.try_get::<IdColumn, _>("id")?.0, number(row, "attempt")?))
         }
 
+        pub(crate) fn renewed(row: &$row) -> Result<RenewedRow> {
+            Ok(RenewedRow {
+                attempt: attempt(row)?,
+                cancel_requested: row.try_get("cancel_requested")?,
+                cancel_reason: row.try_get("cancel_reason")?,
+            })
+        }
+
         pub(crate) fn claimed(row: &$row) -> Result<Claimed> {
             let attempt = attempt(row)?;
             let request = request(row)?.unwrap_or_else(|| RawValue::NULL.to_owned());

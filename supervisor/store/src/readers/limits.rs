@@ -41,6 +41,7 @@ macro_rules! limit_readers {
                 held: held(row)?,
                 runs: row.try_get("runs")?,
                 is_asked: row.try_get("is_asked")?,
+                organization_id: row.try_get::<Option<IdColumn>, _>("organization_id")?.map(|id| id.0),
             })
         }
 

@@ -32,7 +32,7 @@ macro_rules! record_readers {
         use $crate::limits::session::Holder;
         use $crate::pauses::SubjectRow;
         use $crate::rows::parts;
-        use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
+        use $crate::session::{CancelledRow, Candidate, HeldKey, RenewedRow, WrittenAttempts};
         use $crate::shares::WaitingShare;
         use $crate::traces::events_of_column;
         use $crate::{

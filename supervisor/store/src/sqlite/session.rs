@@ -25,7 +25,7 @@ use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
 };
 use crate::session::{
-    Backend, CancelledRow, Candidate, Extent, HeldKey, Purpose, StoreSession, WrittenAttempts,
+    Backend, CancelledRow, Candidate, Extent, HeldKey, Purpose, RenewedRow, StoreSession, WrittenAttempts,
 };
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
@@ -314,21 +314,16 @@ impl StoreSession for SqliteSession {
         self.run(query).await
     }
 
-    async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
+    async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<RenewedRow>> {
         let query = write_query(statements::RENEW)
             .bind(array(held)?)
             .bind(claimant.owner.to_string())
             .bind(self.lease_end(claimant));
         let rows = self.rows(query).await?;
-        let read = |row| Ok((written::attempt(row)?, row.try_get("cancel_requested")?));
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+        rows.iter().map(|row| written::renewed(row).map_err(store_error)).collect()
     }
 
-    async fn renew_locked(
-        &mut self,
-        _claimant: &Claimant,
-        _held: &[Attempt],
-    ) -> Result<Vec<(Attempt, bool)>> {
+    async fn renew_locked(&mut self, _claimant: &Claimant, _held: &[Attempt]) -> Result<Vec<RenewedRow>> {
         // Nobody locks a row here: a transaction has all of the file.
         Ok(Vec::new())
     }

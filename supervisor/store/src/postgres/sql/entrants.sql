@@ -2,7 +2,7 @@
 -- one key, with the key. Whether it waits or runs its row says.
 SELECT
     holder.limit_name AS name, holder.key, executions.id, executions.status = 'RUNNING' AS runs,
-    executions.cancel_requested_at IS NOT NULL AS is_asked
+    executions.cancel_requested_at IS NOT NULL AS is_asked, executions.organization_id
 FROM (
     SELECT limit_name, key, execution_id FROM limit_holders WHERE limit_name = ANY ($1)
     UNION

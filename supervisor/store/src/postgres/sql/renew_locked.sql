@@ -11,4 +11,8 @@ WITH held AS (
 UPDATE executions SET lease_expires_at = clock_timestamp() + $4 * interval '1 microsecond'
 FROM held
 WHERE executions.id = held.id
-RETURNING executions.id, attempt, cancel_requested_at IS NOT NULL AS cancel_requested
+RETURNING executions.id, executions.attempt, cancel_requested_at IS NOT NULL AS cancel_requested,
+    CASE WHEN cancel_requested_at IS NOT NULL THEN (
+        SELECT detail ->> 'reason' FROM execution_events
+        WHERE execution_id = executions.id AND event = 'cancel_requested' ORDER BY number LIMIT 1
+    ) END AS cancel_reason
