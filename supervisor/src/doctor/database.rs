@@ -164,6 +164,7 @@ fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
         BackendError::Store(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
             "start it, or correct host and port in database_url"
         }
+        BackendError::Store(StoreError::NoRoom { .. }) => "make room on the disk that holds it",
         BackendError::Store(StoreError::NotBuilt) => {
             "install a build with PostgreSQL, or set database_url to sqlite://FILE"
         }

@@ -41,7 +41,9 @@ impl GroupWriter {
                     }
                 }
                 Err((group, error))
-                    if !self.refused.is_full() && store_takes_outcomes(&*self.store).await =>
+                    if !is_about_the_store(&error)
+                        && !self.refused.is_full()
+                        && store_takes_outcomes(&*self.store).await =>
                 {
                     match &group[..] {
                         [outcome] if suspect == Some(outcome.attempt) => {
@@ -87,6 +89,11 @@ impl GroupWriter {
             }
         }
     }
+}
+
+/// No row is to blame, whatever else the store takes: the proof of that writes nothing, and needs no room.
+fn is_about_the_store(error: &StoreError) -> bool {
+    matches!(error, StoreError::NoRoom { .. })
 }
 
 fn backoff() -> impl Iterator<Item = Duration> {

@@ -53,6 +53,7 @@ impl RefusalCause {
             StoreError::Locked { attempts, .. } if attempts.contains(&attempt) => Self::Locked,
             StoreError::Locked { .. }
             | StoreError::Unreachable { .. }
+            | StoreError::NoRoom { .. }
             | StoreError::CommitUnknown { .. }
             | StoreError::Refused { .. }
             | StoreError::StalePlan { .. }

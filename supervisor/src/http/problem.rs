@@ -229,6 +229,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
             StoreError::Unreachable { .. }
+            | StoreError::NoRoom { .. }
             | StoreError::Locked { .. }
             | StoreError::StalePlan { .. }
             | StoreError::CommitUnknown { .. } => ErrorKind::Unavailable,

@@ -17,7 +17,10 @@ pub(super) async fn announce(store: Arc<dyn Store>, record: SupervisorRecord) {
         match store.announce(&record).await {
             Ok(()) => return,
             Err(
-                StoreError::Unreachable { .. } | StoreError::Locked { .. } | StoreError::CommitUnknown { .. },
+                StoreError::Unreachable { .. }
+                | StoreError::NoRoom { .. }
+                | StoreError::Locked { .. }
+                | StoreError::CommitUnknown { .. },
             ) => {
                 tokio::time::sleep(AGAIN_AFTER).await;
             }

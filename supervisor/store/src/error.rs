@@ -17,6 +17,17 @@ pub enum StoreError {
         /// What the driver said.
         message: String,
     },
+    /// The disk that holds the database is full, or what the database may take of it. Nothing was written. Try again later, for
+    /// ever: somebody must make room.
+    #[error(
+        "the {backend} store has no room, and wrote nothing of this: {message}; make room on the disk that holds it"
+    )]
+    NoRoom {
+        /// The database that was asked, `sqlite` or `postgresql`.
+        backend: &'static str,
+        /// What the database said.
+        message: String,
+    },
     /// The connection was lost in mid-commit: it may have been written. Ask again ([`finalize`] and [`submit`]
     /// may simply be repeated; after a claim ask [`claimed_by`]).
     ///
@@ -84,7 +95,7 @@ pub enum StoreError {
         /// What is wrong with it.
         message: String,
     },
-    /// Anything else: a statement the server rejects, a disk that is full. Somebody must look.
+    /// Anything else: a statement the server rejects. Somebody must look.
     #[error("the {backend} store failed: {message}")]
     Failed {
         /// The database that was asked, `sqlite` or `postgresql`.
@@ -99,6 +110,7 @@ impl StoreError {
     pub(crate) fn after_commit(self) -> Self {
         match self {
             Self::Unreachable { backend, message }
+            | Self::NoRoom { backend, message }
             | Self::Locked { backend, message, .. }
             | Self::Refused { backend, message, .. }
             | Self::StalePlan { backend, message }
@@ -112,6 +124,7 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. }
+            | Self::NoRoom { .. }
             | Self::CommitUnknown { .. }
             | Self::StalePlan { .. }
             | Self::Locked { .. } => true,

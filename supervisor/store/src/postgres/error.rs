@@ -9,6 +9,9 @@ use crate::StoreError;
 /// What a statement ends with that waited for a lock as long as it may.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
+/// The disk of the database, or what its tablespace may take of it, is full.
+const DISK_FULL: &str = "53100";
+
 /// A statement failed, and its transaction with it.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     let backend = BACKEND;
@@ -31,6 +34,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
                      the CONNECTION LIMIT of its user or database"
                 ),
             },
+            "53" if sqlstate == DISK_FULL => StoreError::NoRoom { backend, message },
             // A value that is no value, or one that breaks a constraint.
             "22" | "23" => StoreError::Refused { backend, sqlstate, message },
             // Connection lost, conflict with another transaction, out of resources or connections, shutting

@@ -64,9 +64,10 @@ async fn expired_owners(shared: &StoreShared, claimant: &Claimant) -> Result<Exp
 /// An error is no contact, whatever it says.
 pub(super) fn no_contact(error: &StoreError) -> Answer {
     match error {
-        StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. } | StoreError::Locked { .. } => {
-            Answer::Nothing
-        }
+        StoreError::Unreachable { .. }
+        | StoreError::NoRoom { .. }
+        | StoreError::CommitUnknown { .. }
+        | StoreError::Locked { .. } => Answer::Nothing,
         StoreError::StalePlan { .. }
         | StoreError::Refused { .. }
         | StoreError::NotBuilt

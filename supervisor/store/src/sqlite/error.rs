@@ -48,9 +48,10 @@ pub(super) fn write_error(error: rusqlite::Error) -> StoreError {
 fn by_code(code: u32, told: &str, message: String) -> StoreError {
     let backend = BACKEND;
     match code & 0xff {
-        code::BUSY | code::LOCKED | code::IO_ERROR | code::FULL | code::CANNOT_OPEN => {
+        code::BUSY | code::LOCKED | code::IO_ERROR | code::CANNOT_OPEN => {
             StoreError::Unreachable { backend, message }
         }
+        code::FULL => StoreError::NoRoom { backend, message },
         code::TOO_BIG | code::CONSTRAINT | code::MISMATCH => {
             StoreError::Refused { backend, sqlstate: code.to_string(), message }
         }
@@ -66,7 +67,10 @@ fn by_code(code: u32, told: &str, message: String) -> StoreError {
     }
 }
 
-/// A commit failed: SQLite may have written it or not.
+/// A commit failed: SQLite may have written it or not. What there was no room for was not, as it is rolled back.
 pub(super) fn commit_unknown(error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+        return write_error(error);
+    }
     StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }
 }

@@ -65,6 +65,7 @@ impl SchemaStore for SqliteStore {
     }
 
     async fn facts(&self) -> Result<DatabaseFacts> {
+        self.writer.has_room().await?;
         let mut connection = self.readers.acquire().await.map_err(store_error)?;
         let version = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await;
         Ok(DatabaseFacts {

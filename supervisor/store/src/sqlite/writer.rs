@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -13,29 +14,50 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::error::{commit_unknown, write_error};
 use super::rows::{WriteQuery, WriteRow};
 use super::{BUSY_TIMEOUT, Durability};
-use crate::Result;
+use crate::{Result, StoreError};
 
 /// Statements that stay prepared: all that are sent here, with room to spare.
 const PREPARED_MAX: usize = 256;
+
+/// Changes nothing, and needs as much room as the least change does.
+const WRITES_A_PAGE: &str = "PRAGMA user_version = 0";
 
 /// The writing connection.
 #[derive(Debug)]
 pub(super) struct WriteConnection {
     connection: Arc<Mutex<Connection>>,
+    /// There was no room for something.
+    is_full: Arc<AtomicBool>,
 }
 
 impl WriteConnection {
     /// Opens the file, makes it if need be, and switches it to WAL.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
         let connection = open(path, durability).map_err(write_error)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self::of(connection))
     }
 
     /// Opens the file that is there, for transactions of the same kind that write nothing.
     pub(super) fn open_for_reading(path: &Path, durability: Durability) -> Result<Self> {
         let connection = open(path, durability).map_err(write_error)?;
         connection.pragma_update(None, "query_only", "on").map_err(write_error)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self::of(connection))
+    }
+
+    fn of(connection: Connection) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), is_full: Arc::default() }
+    }
+
+    /// Where there was no room for something, whether there is by now.
+    pub(super) async fn has_room(&self) -> Result<()> {
+        if !self.is_full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let transaction = self.begin().await?;
+        transaction.run_all(WRITES_A_PAGE)?;
+        transaction.commit()?;
+        self.is_full.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Begins a transaction that sees the file as it is at its first statement, and keeps nobody from writing.
@@ -51,7 +73,7 @@ impl WriteConnection {
     async fn begin_by(&self, statement: &str) -> Result<WriteTransaction> {
         let connection = Arc::clone(&self.connection).lock_owned().await;
         blocking(|| connection.execute_batch(statement)).map_err(write_error)?;
-        Ok(WriteTransaction { connection, is_open: true })
+        Ok(WriteTransaction { connection, is_full: Arc::clone(&self.is_full), is_open: true })
     }
 }
 
@@ -72,6 +94,7 @@ fn open(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
 /// One transaction. Dropped before its commit it is rolled back.
 pub(super) struct WriteTransaction {
     connection: OwnedMutexGuard<Connection>,
+    is_full: Arc<AtomicBool>,
     is_open: bool,
 }
 
@@ -88,12 +111,20 @@ impl WriteTransaction {
 
     /// Does something with the connection, whatever its kind.
     pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        blocking(|| work(&self.connection)).map_err(write_error)
+        blocking(|| work(&self.connection)).map_err(write_error).inspect_err(|error| self.note(error))
+    }
+
+    /// What has no room is asked again for whoever wants to know.
+    fn note(&self, error: &StoreError) {
+        if let StoreError::NoRoom { .. } = error {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Commits it. An error leaves open whether it was written.
     pub(super) fn commit(mut self) -> Result<()> {
-        blocking(|| self.connection.execute_batch("COMMIT")).map_err(commit_unknown)?;
+        let committed = blocking(|| self.connection.execute_batch("COMMIT")).map_err(commit_unknown);
+        committed.inspect_err(|error| self.note(error))?;
         self.is_open = false;
         Ok(())
     }
