@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::audit::noting;
-use super::executions::{draft, refused_submit};
+use super::executions::{draft, refused_submit, request_of};
 use super::problem::{ApiError, ErrorKind};
 use super::query::{QueryParameters, RequestBody};
 use crate::access::Caller;
@@ -69,7 +69,7 @@ pub(super) async fn submit(
 }
 
 fn request(item: &[u8]) -> Result<ExecutionRequest, ApiError> {
-    Ok(draft(item)?.into_request()?)
+    request_of(draft(item)?)
 }
 
 /// The items of a JSON array, or of lines of JSON.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use muster_core::execution::{InvalidRequest, RequestDraft, Status};
+use muster_core::execution::{ExecutionRequest, InvalidRequest, RequestDraft, Status, is_derived_id};
 use muster_store::{CancelResult, EventRow, ExecutionRecord, SupervisorRecord};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,7 +44,7 @@ pub(super) async fn submit(
     if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
         draft.take_idempotency_key(&bare_key(key)?);
     }
-    let requests = vec![draft.into_request()?];
+    let requests = vec![request_of(draft)?];
     let request = api.own_requests(&caller, requests).await?.pop().transpose()?;
     let request = request.ok_or_else(|| ApiError::invalid("there is no request"))?;
     let watch = match wait {
@@ -80,6 +80,25 @@ pub(super) fn refused_submit(caller: &Caller, error: ServiceError) -> ApiError {
 /// What a body asks for, with an id, and with what is wrong with it.
 pub(super) fn draft(body: &[u8]) -> Result<RequestDraft, InvalidRequest> {
     Ok(strict_draft(body)?.with_default_id(Uuid::now_v7()))
+}
+
+/// The request of a draft, under an id that a caller may give.
+pub(super) fn request_of(draft: RequestDraft) -> Result<ExecutionRequest, ApiError> {
+    let request = draft.into_request()?;
+    given_id(request.execution_id)?;
+    Ok(request)
+}
+
+/// An id that a caller gives. One that follows from a schedule's or an execution's is kept for what it is of: whoever took it
+/// before would keep that from being run.
+fn given_id(id: Uuid) -> Result<Uuid, ApiError> {
+    if is_derived_id(id) {
+        let detail = format!(
+            "execution_id: {id} is of those that ticks of schedules and repeated executions have: give another, or none"
+        );
+        return Err(ApiError::invalid(detail));
+    }
+    Ok(id)
 }
 
 /// The header that says what the body's `idempotency_key` says.
@@ -183,7 +202,7 @@ pub(super) async fn retry(
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let asked: RetryRequest = body.json()?;
-    let execution_id = asked.execution_id.unwrap_or_else(Uuid::now_v7);
+    let execution_id = asked.execution_id.map_or_else(|| Ok(Uuid::now_v7()), given_id)?;
     let SubmitAnswer { status, paused_by, .. } = api.service.retry(id, execution_id).await?;
     let (status, retry_of) = (Some(status), Some(id));
     let accepted = AcceptedView { execution_id, status, retry_of, existing: false, paused_by };

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use muster_core::execution::{ExecutionRequest, InvalidRequest};
+use muster_core::execution::{ExecutionRequest, InvalidRequest, derived_id};
 use muster_core::schedule::{Cron, ScheduleRules, ScheduleTimes};
 use muster_store::ScheduleRecord;
 use serde::Serialize;
@@ -38,7 +38,7 @@ fn offset(schedule: &ScheduleRecord) -> SignedDuration {
 
 /// The id of the execution of a tick.
 pub fn tick_id(schedule: Uuid, moment: Timestamp) -> Uuid {
-    Uuid::new_v5(&schedule, moment.to_string().as_bytes())
+    derived_id(schedule, moment.to_string().as_bytes())
 }
 
 /// What a run is told of the tick that it is of.

@@ -3,7 +3,7 @@
 //! A request looks at one page of them, found by the indexes of lists, and is one or two transactions; whoever wants more
 //! goes on from its cursor. So nothing is held up for long, and what was done before a break is done once.
 
-use muster_core::execution::{ExecutionRequest, StartWindow, Status};
+use muster_core::execution::{ExecutionRequest, StartWindow, Status, derived_id};
 use muster_store::{CancelResult, Cursor, ExecutionFilter, ExecutionRecord, NewExecution, Submitted};
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ fn is_meant(selection: &SelectionRequest, row: &ExecutionRecord) -> bool {
 
 /// The id of what runs an execution again that is meant with others: the same however often it is asked.
 fn id_of_retry(id: Uuid) -> Uuid {
-    Uuid::new_v5(&id, b"muster: run again with others")
+    derived_id(id, b"muster: run again with others")
 }
 
 impl Supervisor {

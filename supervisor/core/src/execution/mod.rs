@@ -7,6 +7,7 @@ mod change;
 pub mod check;
 mod completed;
 mod config;
+mod derived_id;
 mod draft;
 mod end_cause;
 mod id;
@@ -25,6 +26,7 @@ pub use attempt::Attempt;
 pub use change::Change;
 pub use completed::{CompletedRun, RunEnding, RunEvent};
 pub use config::RunConfig;
+pub use derived_id::{derived_id, is_derived_id};
 pub use draft::{InvalidRequest, RequestDraft};
 pub use end_cause::{
     EndCause, EndCauseFields, EndKind, EscalationStep, KillReason, MemoryJudge, ResourceLimit,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use muster_core::execution::Status;
+use muster_core::execution::{Status, derived_id};
+use uuid::Uuid;
 
-use super::served::serve;
+use super::served::{raw, serve};
 use crate::api::CancelOutcome;
 use crate::client::{Execution, Executions};
 
@@ -87,6 +88,24 @@ async fn a_second_submit_with_a_key_is_answered_with_the_first_one() {
     assert_eq!((status, &refused["type"]), (400, &"/problems/invalid-request".into()), "{refused}");
     let (status, refused) = ask(Some(""), r#"{"workflow":"w"}"#).await;
     assert_eq!(status, 400, "{refused}");
+}
+
+/// Whoever had it first would keep the tick or the repetition that it is of from being run.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gives_an_id_that_follows_from_another() {
+    let served = serve(None).await;
+    let id = derived_id(Uuid::from_u128(7), b"2026-12-01T02:01:00Z");
+    let body = format!(r#"{{"workflow":"w","execution_id":"{id}"}}"#);
+    let refused = raw(&served, "POST", "/api/executions", &body, "").await;
+    assert!(refused.starts_with("400") && refused.contains("give another, or none"), "{refused}");
+    let line = body.clone();
+    let items = served.ask(move |client| client.submit_batch(&line).unwrap().executions).await;
+    assert_eq!(items[0].problem.as_ref().map(|problem| problem.status), Some(400), "{items:?}");
+    let (status, first) = submit_with(served.url.clone(), None, r#"{"workflow":"w"}"#).await;
+    assert_eq!(status, 202, "{first}");
+    let path = format!("/api/executions/{}/retry", first["execution_id"].as_str().unwrap());
+    let answer = raw(&served, "POST", &path, &format!(r#"{{"execution_id":"{id}"}}"#), "").await;
+    assert!(answer.starts_with("400") && answer.contains("give another, or none"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
