@@ -32,12 +32,13 @@ pub enum ObserveError {
     Twice,
 }
 
-/// A library that reports each lost connection as an ERROR of its own: whoever loses it says so, and what is done about it.
-const NOISY: &str = "lapin";
+/// Libraries that report each lost or slow connection themselves: whoever loses it says so, and what is done about it.
+const NOISY: [&str; 2] = ["lapin", "sqlx"];
 
 /// The level with libraries silenced that say nothing a person can act upon, unless it names them.
 fn quiet_libraries(level: &str) -> String {
-    if level.contains(NOISY) { level.to_owned() } else { format!("{level},{NOISY}=off") }
+    let unnamed = NOISY.into_iter().filter(|library| !level.contains(library));
+    unnamed.fold(level.to_owned(), |level, library| format!("{level},{library}=off"))
 }
 
 /// Sends the log of this process to stderr. Call it once, before anything is worth a line.
@@ -69,7 +70,8 @@ mod tests {
 
     #[test]
     fn libraries_are_heard_when_they_are_asked_for() {
-        assert_eq!(quiet_libraries("info"), "info,lapin=off");
-        assert_eq!(quiet_libraries("info,lapin=debug"), "info,lapin=debug");
+        assert_eq!(quiet_libraries("info"), "info,lapin=off,sqlx=off");
+        assert_eq!(quiet_libraries("info,lapin=debug"), "info,lapin=debug,sqlx=off");
+        assert_eq!(quiet_libraries("lapin=warn,sqlx::pool=debug"), "lapin=warn,sqlx::pool=debug");
     }
 }

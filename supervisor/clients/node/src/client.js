@@ -41,7 +41,14 @@ export class Client {
   }
 
   submit(workflow, parameters = {}, options = {}) {
-    const { executionId, body } = request(workflow, parameters, options);
+    let asked;
+    try {
+      asked = request(workflow, parameters, options);
+    } catch (error) {
+      // A promise is what is given, so that is where whoever waits hears it.
+      return new Submission(this, newId(), Promise.reject(error));
+    }
+    const { executionId, body } = asked;
     const accepted = this.#ask({ method: "POST", path: "/api/executions", body });
     return new Submission(
       this,

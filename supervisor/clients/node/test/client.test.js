@@ -38,17 +38,17 @@ test("values come back as they went", async () => {
   values.forEach((value, place) => assert.deepEqual(back.values[place], value));
 });
 
-test("what is no JSON is refused before it is sent", () => {
+test("what is no JSON is refused before it is sent", async () => {
   const nobody = new Client({ url: "http://127.0.0.1:1" });
   const cycle = {};
   cycle.cycle = cycle;
   for (const value of [NaN, Infinity, () => 1, cycle]) {
-    assert.throws(() => nobody.submit("echo", { value }), { name: "InvalidRequest", message: /convert them/ });
+    await assert.rejects(nobody.submit("echo", { value }), { name: "InvalidRequest", message: /convert them/ });
   }
   for (const value of [Promise.resolve(1), new Map([[1, 2]]), new Set(), new Error("e")]) {
-    assert.throws(() => nobody.submit("echo", { one: [{ value }] }), { name: "InvalidRequest", message: /value is an? (promise; put await|Map|Set|Error)/ });
+    await assert.rejects(nobody.submit("echo", { one: [{ value }] }), { name: "InvalidRequest", message: /value is an? (promise; put await|Map|Set|Error)/ });
   }
-  assert.throws(() => nobody.submit("echo", {}, /** @type {any} */ ({ countdown: 1 })), {
+  await assert.rejects(nobody.submit("echo", {}, /** @type {any} */ ({ countdown: 1 })), {
     name: "InvalidRequest",
     message: /countdown: is no option; there are timeout/,
   });
@@ -64,7 +64,7 @@ test("who a submission names is told of it", async () => {
   const { deliveries } = await installation.get("/api/deliveries?webhook=request");
   const told = deliveries.map((one) => [one.execution_id, one.event, one.url]);
   assert.deepEqual(told, [[every.id, "SUCCESS", `${url}every`]]);
-  await assert.rejects(async () => client.submit("greet", {}, { webhook: "nowhere" }), { name: "InvalidRequest", message: /webhook/ });
+  await assert.rejects(client.submit("greet", {}, { webhook: "nowhere" }), { name: "InvalidRequest", message: /webhook/ });
 });
 
 test("a misspelt option is refused wherever there are options", async () => {
@@ -201,7 +201,7 @@ test("who serves the queue runs it", async () => {
 
 test("a start that cannot be is refused", async () => {
   const never = new Date(NaN);
-  assert.throws(() => client.submit("greet", {}, { runAt: never, expiresAt: never }), {
+  await assert.rejects(client.submit("greet", {}, { runAt: never, expiresAt: never }), {
     name: "InvalidRequest",
     message: "runAt: is an invalid date; expiresAt: is an invalid date",
   });
