@@ -1,6 +1,6 @@
 //! Does what starts come to a good end?
 
-use super::{Finding, ReportFacts};
+use super::{Finding, NOT_KNOWN, ReportFacts};
 use crate::api::{OutcomeCounts, Verdict};
 
 /// Fewer failures than this in a quarter of an hour are no reason to wake somebody.
@@ -18,7 +18,10 @@ pub(super) fn findings(facts: &ReportFacts) -> Vec<Finding> {
         quarter.add(&said.quarter);
         day.add(&said.day);
     }
-    let mut findings = vec![failures(&quarter, &day)];
+    let mut findings = vec![match facts.is_blind() {
+        true => Finding::fine(format!("what ended is {NOT_KNOWN}")),
+        false => failures(&quarter, &day),
+    }];
     if let Some(problem) = &facts.pool.problem {
         let step = "`supervisor doctor` starts a worker and says what is in its way";
         findings.push(Finding::bad(Verdict::Failing, format!("workers do not start: {problem}"), step));

@@ -1,6 +1,6 @@
 //! Does what waits get its turn?
 
-use super::{Finding, ReportFacts, living, seconds};
+use super::{Finding, NOT_KNOWN, ReportFacts, living, seconds};
 use crate::api::{PauseView, QueueView, SupervisorLife, SupervisorWord, Verdict};
 
 /// What waits for a worker for longer than this should be looked at.
@@ -10,6 +10,10 @@ pub(super) fn findings(facts: &ReportFacts) -> Vec<Finding> {
     let mut findings = paused(facts);
     findings.extend(facts.pool.queues.iter().filter_map(|queue| waits(facts, queue)));
     findings.extend(broker(facts));
+    if facts.is_blind() {
+        findings.push(Finding::fine(format!("what waits is {NOT_KNOWN}")));
+        return findings;
+    }
     let all: u64 = facts.pool.queues.iter().map(|queue| queue.waiting).sum();
     let oldest = facts.pool.queues.iter().map(|queue| queue.oldest_wait_seconds).fold(0.0, f64::max);
     let waiting = waiting(all);

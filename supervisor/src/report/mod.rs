@@ -24,6 +24,16 @@ pub struct ReportFacts {
     pub readiness: Readiness,
 }
 
+impl ReportFacts {
+    /// Nothing is known of what others do and what waits: whoever is asked would be among the supervisors, if the database answered.
+    fn is_blind(&self) -> bool {
+        self.fleet.supervisors.is_empty()
+    }
+}
+
+/// What is said where nothing is known.
+const NOT_KNOWN: &str = "not known while the database does not answer";
+
 /// What a rule found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, ReportFacts, called, living, seconds};
+use super::{Finding, NOT_KNOWN, ReportFacts, called, living, seconds};
 use crate::api::{FleetMemberView, ReadinessPart, SupervisorLife, Verdict};
 
 /// One that is dead and holds nothing is told of for so long.
@@ -30,7 +30,10 @@ pub(super) fn findings(facts: &ReportFacts) -> Vec<Finding> {
         _ => format!(", of versions {}", Vec::from_iter(versions).join(" and ")),
     };
     let noun = if alive == 1 { "supervisor lives" } else { "supervisors live" };
-    findings.push(Finding::fine(format!("{alive} {noun}{several}")));
+    findings.push(Finding::fine(match facts.is_blind() {
+        true => format!("which supervisors live is {NOT_KNOWN}"),
+        false => format!("{alive} {noun}{several}"),
+    }));
     findings
 }
 

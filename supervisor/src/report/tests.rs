@@ -63,6 +63,19 @@ fn a_healthy_fleet_has_nothing_to_be_done() {
 }
 
 #[test]
+fn without_the_database_nothing_is_said_to_be_well() {
+    let away = ReadinessPart { part: "store".to_owned(), ready: false, detail: "away".to_owned() };
+    let facts =
+        ReportFacts { fleet: FleetView::default(), readiness: Readiness::of(vec![away]), ..healthy() };
+    let text = report(&facts).text();
+    for said in ["what waits is not known", "what ended is not known", "which supervisors live is not known"]
+    {
+        assert!(text.contains(said), "{text}");
+    }
+    assert_eq!(report(&facts).verdict, Verdict::Failing);
+}
+
+#[test]
 fn what_waits_is_judged_by_who_serves_it() {
     let with = |said: SupervisorWord, life| {
         let fleet = FleetView { supervisors: vec![member("web-1", life, said)] };
