@@ -12,7 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, AeadCore as _, KeyInit as _, OsRng, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
-use muster_store::{ConfigEntry, DefinitionStore, OrganizationRecord, Result, StoreError, WorkflowRecord};
+use muster_store::{
+    ConfigEntry, ConfigRecord, DefinitionStore, OrganizationRecord, Result, StoreError, WorkflowRecord,
+};
 use secrecy::ExposeSecret as _;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -121,6 +123,12 @@ impl SecretKeys {
         self.0.iter().any(|key| key.id == key_id)
     }
 
+    /// The secrets among these that none of the keys opens.
+    pub fn locked_secrets<'a>(&self, config: &'a [ConfigRecord]) -> Vec<&'a ConfigRecord> {
+        let is_locked = |row: &&ConfigRecord| row.key_id.as_deref().is_some_and(|key_id| !self.has(key_id));
+        config.iter().filter(|row| row.is_secret).filter(is_locked).collect()
+    }
+
     /// Encrypts a secret.
     ///
     /// # Errors
@@ -166,6 +174,11 @@ impl SecretKeys {
         };
         opened().ok_or_else(|| SecretKeyError::Damaged(key.to_owned()))
     }
+}
+
+/// What deliveries of webhooks are signed with is no run's business.
+pub(crate) fn is_for_executions(is_secret: bool, key: &str) -> bool {
+    !(is_secret && key.starts_with(KEY_PREFIX))
 }
 
 /// What a secret is bound to.
@@ -219,8 +232,7 @@ impl DefinitionStore for OpenedDefinitions {
             }
         };
         let entries = self.store.config(organization_id).await?.into_iter();
-        // What deliveries of webhooks are signed with is no run's business.
-        entries.filter(|entry| !(entry.is_secret && entry.key.starts_with(KEY_PREFIX))).map(open).collect()
+        entries.filter(|entry| is_for_executions(entry.is_secret, &entry.key)).map(open).collect()
     }
 }
 

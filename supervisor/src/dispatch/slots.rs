@@ -40,6 +40,8 @@ pub enum IntakeClosed {
     PrewarmFails,
     /// Their outcomes could not be kept while the store is out of reach.
     NoRoom,
+    /// Their configuration holds a secret that this supervisor has no key for.
+    SecretKeyMissing,
 }
 
 impl IntakeClosed {
@@ -51,6 +53,10 @@ impl IntakeClosed {
             Self::WorkersFail => "no worker can be started; see the last start failure",
             Self::Backlog => "too many outcomes wait to be written",
             Self::PrewarmFails => "workflows and configuration cannot be fetched; see the log for why",
+            Self::SecretKeyMissing => {
+                "a secret is encrypted with a key that secret_key does not have; `supervisor doctor` names it, add the key behind \
+                 the current one"
+            }
             Self::NoRoom => "the disk cannot hold what running executions may leave; free space in data_dir",
         }
     }

@@ -20,11 +20,7 @@ pub(super) async fn check(store: &dyn DefinitionEditStore, keys: &SecretKeys) ->
 
 fn judge(config: &[ConfigRecord], keys: &SecretKeys) -> Option<DoctorFinding> {
     let secrets: Vec<&ConfigRecord> = config.iter().filter(|row| row.is_secret).collect();
-    let lost: Vec<&str> = secrets
-        .iter()
-        .filter(|row| row.key_id.as_deref().is_some_and(|key_id| !keys.has(key_id)))
-        .map(|row| row.key.as_str())
-        .collect();
+    let lost: Vec<&str> = keys.locked_secrets(config).iter().map(|row| row.key.as_str()).collect();
     let clear: Vec<&str> =
         secrets.iter().filter(|row| row.key_id.is_none()).map(|row| row.key.as_str()).collect();
     if !lost.is_empty() {

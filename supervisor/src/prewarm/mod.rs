@@ -8,7 +8,6 @@
 //!
 //! [`prepare()`] then makes of a claimed execution what the worker is told. It is pure.
 
-mod follow;
 mod load;
 mod prepare;
 mod single_flight;
@@ -21,7 +20,6 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-pub use follow::follow_definitions;
 pub use load::Prewarm;
 pub use prepare::{PreparedExecution, prepare, resolve};
 

@@ -112,8 +112,8 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
         not_served(facts),
         (is_ours && !facts.closed.is_empty()).then(|| intake_closed(&facts.closed)),
         facts.start_trouble.as_ref().filter(|_| is_ours).map(workers_fail),
-        // Where no worker starts none is free either, and none has a run.
-        (is_ours && !facts.slots_are_free && facts.start_trouble.is_none())
+        // Where no worker starts, or nothing is claimed, none is free either, and none need have a run.
+        (is_ours && !facts.slots_are_free && facts.start_trouble.is_none() && facts.closed.is_empty())
             .then(|| no_free_worker(facts.max_workers)),
         (facts.ahead > 0).then(|| behind_others(facts.ahead)),
     ];

@@ -10,6 +10,7 @@ mod core;
 mod data_dir;
 mod database_status;
 mod dead_letters;
+mod definition_changes;
 mod described;
 mod displaced;
 mod explain;

@@ -22,7 +22,7 @@ use super::supervisor::{ReloadSettings, Supervisor};
 use super::tasks::Tasks;
 use crate::access::KnownTokens;
 use crate::descriptions::Descriptions;
-use crate::dispatch::{AfterFailure, DispatchClaims, InFlight, Prepare, Preparer, Slots};
+use crate::dispatch::{AfterFailure, DispatchClaims, InFlight, Prepare, Preparer, SecretKeyGate, Slots};
 use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
 use crate::liveness::Liveness;
 use crate::notify::Notifier;
@@ -187,10 +187,19 @@ impl Supervisor {
         // Their rows are in the name of a process that is gone: written after a poll they might be run again.
         starting.wait_for("outbox", "outcomes of an earlier process are being written");
         supervisor.core.replayed().await;
+        // Before anything is claimed. What cannot be read yet is read as soon as it can be.
+        if let Err(error) = supervisor.secret_key_gate().look(&*supervisor.store).await {
+            tracing::debug!(%error, "it is not known yet whether every secret can be read");
+        }
         let broker = supervisor.start_broker()?;
         let tasks = Tasks::start(&supervisor, shared, (notifier, tracer), broker);
         tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
         Ok((supervisor, tasks))
+    }
+
+    /// What keeps executions out for want of a key.
+    pub(super) fn secret_key_gate(&self) -> SecretKeyGate {
+        SecretKeyGate::new(Arc::clone(&self.secret_keys), Arc::clone(&self.core.slots))
     }
 
     /// Starts to consume the queues that are served from RabbitMQ, if there is one.

@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::announce::announce;
 use super::core::Core;
+use super::definition_changes::follow_definitions;
 use super::retention;
 use super::schedules;
 use super::supervisor::Supervisor;
@@ -28,7 +29,6 @@ use crate::dispatch::{
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
 use crate::notify::{Notifier, control_commands};
-use crate::prewarm::follow_definitions;
 use crate::traces::Tracer;
 
 /// How long the last announcements may take.
@@ -106,7 +106,12 @@ impl Tasks {
         );
         background.spawn(vital::serving("webhooks", delivering));
         let tokens = Arc::clone(&supervisor.tokens);
-        let following = follow_definitions(store.clone(), supervisor.preparer.prewarm(), Arc::clone(&tokens));
+        let following = follow_definitions(
+            store.clone(),
+            supervisor.preparer.prewarm(),
+            Arc::clone(&tokens),
+            supervisor.secret_key_gate(),
+        );
         background.spawn(vital::turning("definitions", following));
         background.spawn(vital::turning("tokens", note_uses_for_ever(store.clone(), tokens)));
         let telling = displaced::tell_for_ever(Arc::downgrade(supervisor));

@@ -165,6 +165,9 @@ pub trait DefinitionEditStore: Debug + Send + Sync + 'static {
     /// Reads all that is defined.
     async fn definitions(&self) -> Result<Definitions>;
 
+    /// Reads the variables and the secrets alone, these as they are kept.
+    async fn config_records(&self) -> Result<Vec<ConfigRecord>>;
+
     /// Makes these changes, all or none, if the definitions are still at this version.
     async fn write_definitions(
         &self,

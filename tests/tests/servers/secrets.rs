@@ -106,3 +106,31 @@ fn a_dump_of_postgresql_does_not_hold_a_secret_and_what_was_in_clear_is_encrypte
     assert_unseen(&dump().stdout, "the dump after the rotation");
     assert_reads(&supervisor);
 }
+
+#[test]
+fn without_the_key_of_a_secret_nothing_is_claimed_and_nothing_fails() {
+    let installation = Installation::new().setting("secret_key", OLD).workflow("read.js", READ);
+    assert!(planted(&installation).terminate(SOON).success());
+    let installation = installation.setting("secret_key", NEW);
+    let supervisor = installation.spawn();
+    let client = supervisor.client();
+    muster_tests::eventually("readiness says what is missing", SOON, || {
+        let readiness = client.try_get("/readyz");
+        readiness
+            .is_some_and(|it| it.status == 503 && it.body.to_string().contains("secret_key does not have"))
+    });
+    let id = client.submit(&json!({ "workflow": "read" }));
+    let explained = client.get(&format!("/api/executions/{id}/explain")).body.to_string();
+    assert!(
+        explained.contains("secret_key does not have") && !explained.contains("max_workers"),
+        "{explained}"
+    );
+    let row = client.execution(&id);
+    assert_eq!((&row["status"], &row["attempt"]), (&json!("PENDING"), &json!(0)), "{row}");
+    // Set anew it can be read, and all goes on.
+    assert_eq!(client.put("/api/secrets/key", &json!({ "value": PLANTED })).status, 200);
+    let row = client.finished(&id, SOON);
+    assert_eq!((&row["result"], &row["attempt"]), (&json!(PLANTED.len()), &json!(1)), "{row}");
+    supervisor.wait_ready(SOON);
+    assert!(supervisor.terminate(SOON).success());
+}

@@ -12,8 +12,8 @@ use super::session::record;
 use super::transaction::PgSession;
 use super::{PostgresStore, statements};
 use crate::definitions::{
-    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionSession, DefinitionWrite, Definitions,
-    DefinitionsWritten,
+    ChangeRecord, ConfigRecord, DefinitionChange, DefinitionEditStore, DefinitionSession, DefinitionWrite,
+    Definitions, DefinitionsWritten,
 };
 use crate::flow::write_definitions;
 use crate::limits::session::LimitSession as _;
@@ -30,12 +30,16 @@ impl DefinitionEditStore for PostgresStore {
             organizations: all(self, || sqlx::query(statements::ALL_ORGANIZATIONS), record::organization)
                 .await?,
             workflows: all(self, || sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
-            config: all(self, || sqlx::query(statements::ALL_CONFIG), record::config).await?,
+            config: self.config_records().await?,
             schedules: all(self, || sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
             webhooks: all(self, || sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
             limits: all(self, || sqlx::query(statements::LIMITS), record::limit).await?,
             tokens: self.tokens().await?,
         })
+    }
+
+    async fn config_records(&self) -> Result<Vec<ConfigRecord>> {
+        all(self, || sqlx::query(statements::ALL_CONFIG), record::config).await
     }
 
     async fn write_definitions(
