@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use muster_system::private;
 use rustix::rand::{GetRandomFlags, getrandom};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::TOKEN_FILE;
+use super::secret::is_made_token;
 use crate::settings::is_token;
 
 /// How many random bytes a token is made of.
@@ -48,7 +49,20 @@ pub fn make_or_read(path: &Path) -> Result<SecretString, TokenError> {
     if !path.exists() {
         make(path).map_err(failed)?;
     }
-    read_named(path)
+    read_main(path)
+}
+
+/// The token of a supervisor in its own file. Whoever has it may do everything, so it is none that was made for others.
+///
+/// # Errors
+/// When it cannot be read, or is no such token.
+pub fn read_main(path: &Path) -> Result<SecretString, TokenError> {
+    let token = read_named(path)?;
+    if !is_made_token(token.expose_secret()) {
+        return Ok(token);
+    }
+    let reason = "what is in it was made by `supervisor token create`, and its holder would do everything";
+    Err(TokenError::Unusable { path: path.to_owned(), reason })
 }
 
 /// Whoever comes second finds a whole token: the name is given when the file is on disk.
@@ -108,9 +122,8 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use secrecy::ExposeSecret as _;
-
     use super::*;
+    use crate::access::make_token;
 
     #[test]
     fn a_token_is_made_once_for_its_owner_alone() {
@@ -123,6 +136,20 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let other = make_or_read(&tempfile::tempdir().unwrap().path().join(TOKEN_FILE)).unwrap();
         assert_ne!(other.expose_secret(), made.expose_secret());
+    }
+
+    #[test]
+    fn a_token_that_was_made_for_others_is_not_that_of_a_supervisor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(TOKEN_FILE);
+        let made = make_token();
+        private::write(&path, made.expose_secret().as_bytes()).unwrap();
+        for refused in [make_or_read(&path), read_main(&path)] {
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains("supervisor token create"), "{text}");
+            assert!(!text.contains(made.expose_secret()), "{text}");
+        }
+        assert_eq!(read_named(&path).unwrap().expose_secret(), made.expose_secret(), "who shows it may");
     }
 
     #[test]

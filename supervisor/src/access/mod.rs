@@ -25,9 +25,9 @@ use subtle::ConstantTimeEq as _;
 pub use book::{TokenBook, TokenStanding};
 pub use caller::{Caller, Credential, SETTING_NAME};
 pub use follow::note_uses_for_ever;
-pub use kept::{TokenError, make_or_read, read_named};
+pub use kept::{TokenError, make_or_read, read_main, read_named};
 pub use known::KnownTokens;
-pub use secret::{TOKEN_PREFIX, hash_of, make_token};
+pub use secret::{TOKEN_PREFIX, hash_of, is_made_token, make_token};
 
 use crate::settings::{HttpToken, Settings};
 
@@ -113,19 +113,21 @@ impl Access {
         matches!(self.main, MainToken::Open)
     }
 
-    /// Whether whoever shows this is let in, and as whom. Where nobody needs a token, one that is known binds all the same.
+    /// Whether whoever shows this is let in, and as whom. A token that was made says what its holder may do, also where
+    /// nobody needs one, and where the settings have the same: it must not gain by that.
     pub fn admit(&self, shown: Option<&str>, now: Timestamp) -> TokenAdmission {
-        if let (MainToken::Token { token, .. }, Some(shown)) = (&self.main, shown)
-            && is_same(shown, token)
-        {
-            return TokenAdmission::Admitted(Caller::admin(Credential::Setting));
-        }
         let named = shown.filter(|shown| shown.starts_with(TOKEN_PREFIX));
         match (named.map(|shown| self.tokens.standing(shown, now)), &self.main) {
             (Some(Some(TokenStanding::Known { caller, .. })), _) => TokenAdmission::Admitted(caller),
             (Some(Some(TokenStanding::Expired { name, at })), _) => TokenAdmission::Expired { name, at },
             (Some(None), MainToken::Token { .. }) => TokenAdmission::NotYetKnown,
-            (Some(Some(TokenStanding::Unknown)) | None, MainToken::Token { .. }) => TokenAdmission::Refused,
+            (Some(Some(TokenStanding::Unknown)) | None, MainToken::Token { token, .. }) => {
+                if shown.is_some_and(|shown| is_same(shown, token)) {
+                    TokenAdmission::Admitted(Caller::admin(Credential::Setting))
+                } else {
+                    TokenAdmission::Refused
+                }
+            }
             (Some(None | Some(TokenStanding::Unknown)) | None, MainToken::Open) => {
                 TokenAdmission::Admitted(Caller::admin(Credential::Open))
             }
@@ -159,6 +161,10 @@ pub fn dashboard_url(base: &str, token: Option<&SecretString>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use muster_core::access::Role;
+    use muster_store::TokenRecord;
+    use uuid::Uuid;
+
     use super::*;
 
     fn admitted(admission: TokenAdmission) -> Caller {
@@ -177,6 +183,47 @@ mod tests {
         assert_eq!(admitted(access.admit(Some("main"), now)).credential, Credential::Setting);
         access.tokens.replace(Vec::new());
         assert_eq!(access.admit(Some("muster_x"), now), TokenAdmission::Refused);
+    }
+
+    /// A token that was made, with the least rights, and expires at this moment.
+    fn least(secret: &str, expires_at: Timestamp) -> TokenRecord {
+        TokenRecord {
+            id: Uuid::from_u128(7),
+            name: "least".to_owned(),
+            role: Role::View,
+            organization_id: Some(Uuid::from_u128(8)),
+            organization_key: None,
+            hash: hash_of(secret),
+            previous_hash: None,
+            previous_until: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            created_by: "anna".to_owned(),
+            rotated_at: None,
+            expires_at: Some(expires_at),
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn a_token_that_was_made_gains_nothing_by_being_that_of_the_settings() {
+        let secret = make_token();
+        let access = Access::with(MainToken::Token { token: secret.clone(), file: None });
+        let (shown, at) = (secret.expose_secret(), Timestamp::from_second);
+        assert_eq!(access.admit(Some(shown), at(0).unwrap()), TokenAdmission::NotYetKnown);
+        access.tokens.replace(vec![least(shown, at(9).unwrap())]);
+        let caller = admitted(access.admit(Some(shown), at(8).unwrap()));
+        assert_eq!((caller.token_name(), caller.grant.role), (Some("least"), Role::View));
+        assert_eq!(caller.organization_id(), Some(Uuid::from_u128(8)));
+        let expired = access.admit(Some(shown), at(9).unwrap());
+        assert!(matches!(expired, TokenAdmission::Expired { .. }), "{expired:?}");
+    }
+
+    #[test]
+    fn a_token_of_the_settings_may_begin_as_those_do_that_are_made() {
+        let access = Access::with(MainToken::Token { token: SecretString::from("muster_dev"), file: None });
+        access.tokens.replace(Vec::new());
+        let caller = admitted(access.admit(Some("muster_dev"), Timestamp::UNIX_EPOCH));
+        assert_eq!(caller.credential, Credential::Setting);
     }
 
     #[test]

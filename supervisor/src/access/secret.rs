@@ -19,6 +19,13 @@ pub fn make_token() -> SecretString {
     SecretString::from(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
+/// Whether a text has the shape of a token that was made. Nobody comes to one by chance, and who chooses a token that begins
+/// as these do has another.
+pub fn is_made_token(text: &str) -> bool {
+    let bytes = text.strip_prefix(TOKEN_PREFIX).and_then(|rest| URL_SAFE_NO_PAD.decode(rest).ok());
+    bytes.is_some_and(|bytes| bytes.len() == TOKEN_BYTES)
+}
+
 /// What is kept of a token. It is 256 random bits: nobody can try them all, so it needs no hash that takes its time, as
 /// a password does that people think of; and each request is worth one such hash.
 pub fn hash_of(token: &str) -> String {
@@ -43,6 +50,17 @@ mod tests {
         assert_eq!(one.expose_secret().len(), TOKEN_PREFIX.len() + 43);
         assert!(one.expose_secret().starts_with("muster_") && is_token(one.expose_secret()));
         assert_ne!(one.expose_secret(), other.expose_secret());
+    }
+
+    #[test]
+    fn only_what_was_made_has_the_shape_of_it() {
+        let made = make_token();
+        let made = made.expose_secret();
+        assert!(is_made_token(made));
+        let random = made.trim_start_matches(TOKEN_PREFIX);
+        for other in ["", "muster_", "muster_dev", "none", random, &made[..49], &format!("{made}A")] {
+            assert!(!is_made_token(other), "{other}");
+        }
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) struct BatchCommand {
 impl BatchCommand {
     pub(crate) fn run(self) -> Result<ExitCode, CommandFailure> {
         close_inherited_on_exec();
-        let settings = self.settings.load()?;
+        let settings = self.settings.load_letting_nobody_in()?;
         observe::start(&settings.log_level, settings.log_format)
             .map_err(|error| CommandFailure::usage(error.to_string()))?;
         let lines = LineReader::open(&self.file)?;

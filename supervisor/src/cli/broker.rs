@@ -52,6 +52,6 @@ impl BrokerFlags {
             .into_iter()
             .filter_map(|(name, value)| Some((name, Raw::Text(value?.to_owned()))))
             .collect();
-        Ok(Settings::load(&Sources::of_process(self.config.clone(), flags))?)
+        Ok(Settings::load(&Sources::of_process(self.config.clone(), flags).letting_nobody_in())?)
     }
 }

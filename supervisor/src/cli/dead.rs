@@ -99,17 +99,22 @@ impl DeadCommand {
         runtime.block_on(async {
             match self.action {
                 DeadAction::List { limit, json, settings } => {
-                    let letters = open(&settings.load()?).await?.list(limit).await?;
+                    let letters = open(&settings.load_letting_nobody_in()?).await?.list(limit).await?;
                     if json { print_json(&letters) } else { print_list(&letters) }
                 }
                 DeadAction::Show { which, json, settings } => {
-                    let mut letters = open(&settings.load()?).await?.list(usize::MAX).await?;
+                    let mut letters =
+                        open(&settings.load_letting_nobody_in()?).await?.list(usize::MAX).await?;
                     let choice = choose(which, &letters)?;
                     letters.retain(|letter| choice.takes(letter.execution_id, letter.key));
                     if json { print_json(&letters) } else { print_letters(&letters) }
                 }
-                DeadAction::Replay { which, settings, all: _ } => replay(which, &settings.load()?).await,
-                DeadAction::Purge { which, yes, settings } => purge(which, yes, &settings.load()?).await,
+                DeadAction::Replay { which, settings, all: _ } => {
+                    replay(which, &settings.load_letting_nobody_in()?).await
+                }
+                DeadAction::Purge { which, yes, settings } => {
+                    purge(which, yes, &settings.load_letting_nobody_in()?).await
+                }
             }
         })?;
         Ok(ExitCode::SUCCESS)

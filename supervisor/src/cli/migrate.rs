@@ -27,7 +27,7 @@ pub(crate) struct MigrateCommand {
 
 impl MigrateCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let settings = self.settings.load()?;
+        let settings = self.settings.load_letting_nobody_in()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let facts = runtime.block_on(async {
             let store = open_store(&settings, Durability::Full).await?.store;

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::exit::CommandFailure;
 use crate::access::known_to;
 use crate::client::{ApiClient, DEFAULT_URL};
-use crate::settings::{Settings, Sources};
+use crate::settings::{CLIENT_TOKEN, Settings, Sources};
 
 /// Where the supervisor is and how to be let in.
 #[derive(Clone, Debug, Args)]
@@ -32,7 +32,7 @@ impl ServerFlags {
     /// A client for the one at this address, with the same token.
     pub(crate) fn client_at(&self, url: &str) -> Result<ApiClient, CommandFailure> {
         // Perhaps with the end of the line it stood on. "none" is the setting of a supervisor without one.
-        let token = self.token.clone().or_else(|| variable("MUSTER_HTTP_TOKEN"));
+        let token = self.token.clone().or_else(|| variable(CLIENT_TOKEN));
         let token = token.map(|token| token.trim().to_owned()).filter(|token| token != "none");
         // Settings that cannot be read are for the commands that need them.
         let settings = Settings::load(&Sources::of_process(None, BTreeMap::new())).ok();

@@ -24,6 +24,11 @@ impl SettingFlags {
     pub(crate) fn load(&self) -> Result<Settings, SettingsError> {
         Settings::load(&self.sources())
     }
+
+    /// The settings of a command that lets nobody in.
+    pub(crate) fn load_letting_nobody_in(&self) -> Result<Settings, SettingsError> {
+        Settings::load(&self.sources().letting_nobody_in())
+    }
 }
 
 impl Args for SettingFlags {

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
 use super::finding::DoctorFinding;
-use crate::access::{TOKEN_FILE, known_to, read_named};
+use crate::access::{TOKEN_FILE, known_to, read_main};
 use crate::client::{ApiClient, reachable};
 use crate::settings::{HttpToken, Settings};
 
@@ -58,7 +58,7 @@ fn look_at_token(settings: &Settings) -> TokenState {
         HttpToken::Open => TokenState::Open,
         HttpToken::Given(token) => TokenState::Given { bytes: token.expose_secret().len() },
         HttpToken::Made if !file.exists() => TokenState::Kept,
-        HttpToken::Made => read_named(&file)
+        HttpToken::Made => read_main(&file)
             .map_or_else(|error| TokenState::Unusable(error.to_string()), |_| TokenState::Kept),
     }
 }

@@ -99,7 +99,10 @@ async fn bounded(
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
+    use crate::access::make_token;
     use crate::settings::Sources;
 
     #[tokio::test]
@@ -117,6 +120,17 @@ mod tests {
         let findings = of_problems(&Settings::load(&sources).unwrap_err());
         assert_eq!(findings.len(), 2, "{findings:?}");
         assert!(findings.iter().any(|finding| finding.seen.contains("MUSTER_QUEUE")), "{findings:?}");
+    }
+
+    #[test]
+    fn a_token_that_was_made_for_others_is_a_finding() {
+        let mut sources = Sources::default();
+        let made = make_token().expose_secret().to_owned();
+        sources.environment.insert("MUSTER_HTTP_TOKEN".into(), made.clone());
+        let findings = of_problems(&Settings::load(&sources).unwrap_err());
+        let [only] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(only.verdict == Severity::Fail && only.seen.contains("unset MUSTER_HTTP_TOKEN"), "{only}");
+        assert!(!only.to_string().contains(&made), "{only}");
     }
 
     #[test]

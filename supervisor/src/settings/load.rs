@@ -11,6 +11,7 @@ use super::problem::{REMOVED, SettingProblem, SettingsError};
 use super::secret_files::read_secret_files;
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
+use crate::access::is_made_token;
 use crate::nearest::nearest;
 
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
@@ -33,6 +34,7 @@ impl Settings {
         read_secret_files(&mut layers, &mut problems);
         let read = Readable::read(&mut SettingsReader { layers: &layers, problems: &mut problems });
         problems.extend(conflicts(&read));
+        problems.extend(made_token(&read));
         match read.whole() {
             Some(settings) if problems.is_empty() => Ok(settings.finish()),
             Some(_) | None => Err(SettingsError { problems }),
@@ -126,6 +128,28 @@ fn conflicts(read: &Readable) -> Vec<SettingProblem> {
         ));
     }
     problems
+}
+
+/// What a client shows is in a variable that a supervisor takes for its setting, and whoever has the token of the settings
+/// may do everything: a token that was made must not come to that by the shell it was exported in. Where nothing listens
+/// it counts for nothing.
+fn made_token(read: &Readable) -> Option<SettingProblem> {
+    let Some(HttpToken::Given(token)) = &read.http_token else { return None };
+    if read.http_bind == Some(None) || !is_made_token(token.expose_secret()) {
+        return None;
+    }
+    let (key, origin) = ("http_token", read.origins.get("http_token"));
+    let without = match &origin {
+        Origin::Environment(variable) => format!("unset {variable}"),
+        Origin::Default | Origin::Adjusted(_) | Origin::File(_) | Origin::Flag(_) => {
+            "leave it out".to_owned()
+        }
+    };
+    let reason = format!(
+        "is a token that `supervisor token create` made, and whoever has http_token may do everything: give http_token \
+         one of its own, or {without}, and one is made"
+    );
+    Some(SettingProblem::Invalid { key, origin, reason })
 }
 
 /// Values by key with the highest-ranking origin.

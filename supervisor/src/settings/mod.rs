@@ -27,5 +27,5 @@ pub use mask::mask_url;
 pub use problem::{REMOVED, SettingProblem, SettingsError};
 pub use program::find_program;
 pub use show::ShownSetting;
-pub use source::{Origin, Raw, Sources};
+pub use source::{CLIENT_TOKEN, Origin, Raw, Sources};
 pub use table::{KEYS, SettingKey, Settings};

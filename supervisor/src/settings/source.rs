@@ -55,6 +55,9 @@ impl Origins {
     }
 }
 
+/// The variable that is a setting of a supervisor, and what its clients show.
+pub const CLIENT_TOKEN: &str = "MUSTER_HTTP_TOKEN";
+
 /// Everything settings are read from. A test fills it by hand; a process uses [`Sources::of_process`].
 /// It can be read again, so SIGHUP sees a changed file.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +81,14 @@ impl Sources {
             .collect();
         let candidates = vec![PathBuf::from("./muster.toml"), PathBuf::from("/etc/muster/muster.toml")];
         Self { config, candidates, environment, flags }
+    }
+
+    /// The same for a program that lets nobody in: there the token of the environment is what a client shows, perhaps of
+    /// somebody who may less, and no setting.
+    #[must_use]
+    pub fn letting_nobody_in(mut self) -> Self {
+        self.environment.remove(CLIENT_TOKEN);
+        self
     }
 
     /// Reads the file: its path and its keys, or nothing when there is none.

@@ -195,7 +195,7 @@ settings! {
     "idempotency_seconds" => idempotency: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "86400";
     /// Address of the API, WebSocket, dashboard, health and metrics; empty means none of them.
     "http_bind" => http_bind: Option<SocketAddr>, BindKind = BindKind, default "127.0.0.1:7420";
-    /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token. `none`: every local program is let in; for a loopback http_bind only.
+    /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token; none that `supervisor token create` made. `none`: every local program is let in; for a loopback http_bind only.
     "http_token" => http_token: HttpToken, TokenKind = TokenKind, default "";
     /// A file that holds http_token.
     "http_token_file" => http_token_file: Option<PathBuf>, FileKind = FileKind, default "";

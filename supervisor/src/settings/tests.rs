@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use super::{
     KEYS, LogFormat, Origin, Raw, Settings, Sources, TranscriptPolicy, WorkerUserSetting, WorkerVariable,
 };
+use crate::access::make_token;
 
 fn environment(variables: &[(&str, &str)]) -> Sources {
     let environment =
@@ -143,6 +144,27 @@ fn settings_that_disagree_are_refused() {
     assert!(!problems(&environment(&unreadable)).contains("leave http_token out"), "it is set, and wrong");
     let with_token = [("MUSTER_HTTP_BIND", "0.0.0.0:7420"), ("MUSTER_HTTP_TOKEN", "open-sesame")];
     assert!(Settings::load(&environment(&with_token)).is_ok());
+}
+
+#[test]
+fn a_token_that_was_made_is_not_taken_for_that_of_the_supervisor() {
+    let made = make_token();
+    let made = made.expose_secret();
+    insta::assert_snapshot!(problems(&environment(&[("MUSTER_HTTP_TOKEN", made)])), @"invalid settings: http_token (from MUSTER_HTTP_TOKEN) is a token that `supervisor token create` made, and whoever has http_token may do everything: give http_token one of its own, or unset MUSTER_HTTP_TOKEN, and one is made");
+    let (folder, in_file) = file(&format!("http_token = \"{made}\"\nmax_workers = 0\n"));
+    let listed = problems(&in_file);
+    assert!(listed.starts_with("invalid settings, 2 problems:"), "with all others: {listed}");
+    assert!(listed.contains("one of its own, or leave it out, and one is made"), "{listed}");
+    std::fs::write(folder.path().join("secret"), format!("{made}\n")).unwrap();
+    let named = folder.path().join("secret").display().to_string();
+    let in_its_file = problems(&environment(&[("MUSTER_HTTP_TOKEN_FILE", &named)]));
+    assert!(in_its_file.contains("secret) is a token that"), "{in_its_file}");
+    assert!(![listed, in_its_file].concat().contains(made), "it is not said to everybody");
+    // What begins alike is another's choice, and where nothing listens nobody is let in by it.
+    assert!(Settings::load(&environment(&[("MUSTER_HTTP_TOKEN", "muster_dev")])).is_ok());
+    assert!(Settings::load(&environment(&[("MUSTER_HTTP_TOKEN", made), ("MUSTER_HTTP_BIND", "")])).is_ok());
+    let client = environment(&[("MUSTER_HTTP_TOKEN", made)]).letting_nobody_in();
+    assert!(Settings::load(&client).is_ok(), "what lets nobody in may be a client");
 }
 
 #[test]

@@ -96,6 +96,37 @@ fn who_insists_has_an_api_without_a_token_on_loopback_only() {
 }
 
 #[test]
+fn a_token_that_was_made_for_others_starts_no_supervisor() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let made = run(&installation, &["token", "create", "grafana", "--role", "view"]).out.trim().to_owned();
+    assert!(supervisor.terminate(SOON).success());
+    // In the shell in which somebody exported what they show.
+    let with_it = |arguments: &[&str]| {
+        let said = installation.command(arguments).env("MUSTER_HTTP_TOKEN", &made).output().unwrap();
+        let text = [said.stdout, said.stderr].concat();
+        (said.status.code(), String::from_utf8(text).unwrap())
+    };
+    for (arguments, code) in [(["doctor"], 1), (["config"], 2), (["run"], 2)] {
+        let (exited, said) = with_it(&arguments);
+        assert_eq!(exited, Some(code), "{arguments:?}: {said}");
+        assert!(said.contains("made, and whoever has http_token may do everything"), "{arguments:?}: {said}");
+        assert!(said.contains("unset MUSTER_HTTP_TOKEN") && !said.contains(&made), "{arguments:?}: {said}");
+    }
+    let (exited, said) = with_it(&["migrate"]);
+    assert_eq!(exited, Some(0), "it lets nobody in: {said}");
+
+    // Nor from the file in which a supervisor keeps its own.
+    std::fs::write(installation.path("data/http_token"), &made).unwrap();
+    for (command, code) in [("doctor", 1), ("run", 1)] {
+        let said = run(&installation, &[command]);
+        assert_eq!(said.code, code, "{command}: {}", said.err);
+        let said = [said.out, said.err].concat();
+        assert!(said.contains("was made by `supervisor token create`"), "{command}: {said}");
+    }
+}
+
+#[test]
 fn tokens_are_made_for_others_and_do_what_their_role_says() {
     let installation = installed();
     let supervisor = installation.start();
