@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::{ApiError, ErrorKind};
 use crate::access::Caller;
-use crate::api::SelectionRequest;
+use crate::api::{SelectionRequest, ServiceError, SubmitAnswer};
 use crate::definitions::{DefinitionEdit, organization_id, organization_key};
 
 impl Api {
@@ -103,6 +103,28 @@ impl Api {
         }
         request.organization_id = Some(own);
         Ok(request)
+    }
+
+    /// What came of submits, as this caller may know it: which execution a limit is full of is told to those who may see
+    /// that one.
+    pub(super) async fn told_of_submits(
+        &self,
+        caller: &Caller,
+        submits: Vec<Result<SubmitAnswer, ServiceError>>,
+    ) -> Vec<Result<SubmitAnswer, ApiError>> {
+        let submits: Vec<_> = submits.into_iter().map(|submit| submit.map_err(ApiError::from)).collect();
+        let holders = submits.iter().filter_map(|submit| submit.as_ref().err()?.execution_id());
+        let holders: Vec<Uuid> = holders.collect();
+        if caller.organization_id().is_none() || holders.is_empty() {
+            return submits;
+        }
+        // The submits are made, whatever can be read now.
+        let rows = self.store.executions_by_id(&holders).await.unwrap_or_default();
+        let is_shown = |id: Uuid| rows.iter().any(|row| row.id == id && caller.may_see(row.organization_id));
+        let told = |error: ApiError| {
+            if error.execution_id().is_some_and(is_shown) { error } else { error.without_execution() }
+        };
+        submits.into_iter().map(|submit| submit.map_err(told)).collect()
     }
 
     /// A change as this caller may make it: of what is of their organization, by name or because it says nothing else.

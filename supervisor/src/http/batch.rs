@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::audit::noting;
-use super::executions::{draft, refused_submit, request_of};
+use super::executions::{draft, request_of};
 use super::problem::{ApiError, ErrorKind};
 use super::query::{QueryParameters, RequestBody};
 use crate::access::Caller;
@@ -53,12 +53,13 @@ pub(super) async fn submit(
             Err(error) => whose.push(Some(error)),
         }
     }
-    let (mut whose, mut submitted) = (whose.into_iter(), api.service.submit_many(own).await.into_iter());
+    let submitted = api.told_of_submits(&caller, api.service.submit_many(own).await).await;
+    let (mut whose, mut submitted) = (whose.into_iter(), submitted.into_iter());
     let answer = |refused: Option<ApiError>| match refused.or_else(|| whose.next().flatten()) {
         Some(error) => problem(error),
         None => match submitted.next() {
             Some(Ok(answer)) => accepted(answer),
-            Some(Err(error)) => problem(refused_submit(&caller, error)),
+            Some(Err(error)) => problem(error),
             None => problem(ApiError::new(ErrorKind::Failed, "there is no answer for this item")),
         },
     };

@@ -12,12 +12,10 @@ use uuid::Uuid;
 
 use super::Api;
 use super::audit::noting;
-use super::problem::ApiError;
+use super::problem::{ApiError, ErrorKind};
 use super::query::{PathId, QueryParameters, RequestBody};
 use crate::access::Caller;
-use crate::api::{
-    AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, ServiceError, SubmitAnswer,
-};
+use crate::api::{AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, SubmitAnswer};
 use crate::strict_request::strict_draft;
 
 /// The steps of an execution.
@@ -51,8 +49,9 @@ pub(super) async fn submit(
         Some(wait) => Some((api.watch_end(request.execution_id).await, wait)),
         None => None,
     };
-    let submitted = api.service.submit(request).await;
-    let submitted = submitted.map_err(|error| refused_submit(&caller, error))?;
+    let submitted = vec![api.service.submit(request).await];
+    let submitted = api.told_of_submits(&caller, submitted).await.pop().transpose()?;
+    let submitted = submitted.ok_or_else(|| ApiError::new(ErrorKind::Failed, "there is no answer"))?;
     let SubmitAnswer { execution_id, status, existing, paused_by } = submitted;
     let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
     let record = match watch {
@@ -69,12 +68,6 @@ pub(super) async fn submit(
     }
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None, existing, paused_by };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
-}
-
-/// Why a submit was refused. Which execution a limit is full of is told to those who may see all executions.
-pub(super) fn refused_submit(caller: &Caller, error: ServiceError) -> ApiError {
-    let error = ApiError::from(error);
-    if caller.organization_id().is_none() { error } else { error.without_execution() }
 }
 
 /// What a body asks for, with an id, and with what is wrong with it.

@@ -128,16 +128,16 @@ impl ApiError {
         Self::new(ErrorKind::Unauthorized, "the token shown counts no more")
     }
 
-    /// Without the execution of somebody else that a limit is full of.
+    /// Where a limit is full: an execution that is in it.
+    pub(super) fn execution_id(&self) -> Option<Uuid> {
+        self.execution_id
+    }
+
+    /// Without the execution of another organization that a limit is full of.
     pub(super) fn without_execution(self) -> Self {
-        match self.execution_id {
-            None => self,
-            Some(id) => Self {
-                detail: self.detail.replace(&id.to_string(), "of another organization"),
-                execution_id: None,
-                ..self
-            },
-        }
+        let Some(id) = self.execution_id else { return self };
+        let detail = self.detail.replace(&format!("execution {id}"), "an execution of another organization");
+        Self { detail, execution_id: None, ..self }
     }
 
     pub(super) fn status(&self) -> StatusCode {

@@ -11,7 +11,8 @@ use utoipa::openapi::path::HttpMethod;
 use uuid::Uuid;
 
 use super::served::{TestServer, raw, serve};
-use crate::access::{hash_of, make_token};
+use crate::access::{Caller, Credential, hash_of, make_token};
+use crate::api::ServiceError;
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
 
@@ -362,6 +363,30 @@ async fn nobody_submits_in_the_name_of_another_organization() {
     let own =
         served.store.execution(answer["executions"][1]["execution_id"].as_str().unwrap().parse().unwrap());
     assert_eq!(own.await.unwrap().unwrap().organization_id, Some(ACME));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_execution_a_limit_is_full_of_is_told_to_whoever_may_see_it() {
+    let World { served, ours, theirs, .. } = world().await;
+    let grant = RoleGrant { role: Role::Operate, organization_id: Some(ACME) };
+    let (everybody, bound) =
+        (Caller::admin(Credential::Setting), Caller { credential: Credential::Setting, grant });
+    for (caller, holder, is_told) in [
+        (&everybody, theirs, true),
+        (&bound, ours, true),
+        (&bound, theirs, false),
+        (&bound, Uuid::nil(), false),
+    ] {
+        let full = ServiceError::LimitReached { limit: "licenses".to_owned(), holder: Some(holder) };
+        let problem = served.api.told_of_submits(caller, vec![Err(full)]).await.remove(0).unwrap_err();
+        let who = if is_told {
+            format!("execution {holder}")
+        } else {
+            "an execution of another organization".into()
+        };
+        assert_eq!(problem.detail(), format!("limit \"licenses\" is full: {who} is in it"));
+        assert_eq!(problem.execution_id(), is_told.then_some(holder));
+    }
 }
 
 /// The secret in an answer that has one.
