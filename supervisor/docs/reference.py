@@ -216,7 +216,7 @@ def access(document: dict[str, Any]) -> str:
         "What each role may do",
         "`/api/openapi.json`, which has it from the table by which the supervisor decides",
         "The token of the settings (`http_token`) has the role admin. A token that is bound to an organization has what its role has, of that organization; where the last "
-        "column is empty it is refused, because what is there is of no one organization. Executions of other organizations are not there for it (404), and what it submits is "
+        "column is empty it is refused, because what is there is of no one organization. Executions and schedules of other organizations are not there for it (404), and what it submits is "
         "of its own. Workflows and variables of everybody: workflows it may run and see, variables it does not see. [How to make tokens](../how-to/access.md).",
         table(["endpoint", "what it does", *ROLES, "bound to an organization"], rows),
     )

@@ -19,7 +19,9 @@ mod whole;
 mod tests;
 
 pub use edits::DefinitionEdit;
-pub use organizations::{check_name, id_of as organization_id, key_of_id as organization_key};
+pub use organizations::{
+    check_name, id_of as organization_id, is_called as is_organization_called, key_of_id as organization_key,
+};
 pub use planner::plan;
 pub use problem::{DefinitionProblem, EditError, ProblemKind};
 pub use sealed::rotate;

@@ -109,3 +109,9 @@ pub fn key_of_id(definitions: &Definitions, id: Option<Uuid>) -> Option<String> 
 pub fn id_of(definitions: &Definitions, called: &str) -> Result<Uuid, String> {
     organizations_of(definitions).id_of(called)
 }
+
+/// Whether this organization is called so, whatever others there are.
+pub fn is_called(definitions: &Definitions, id: Uuid, called: &str) -> bool {
+    let itself = definitions.organizations.iter().filter(|row| row.id == id);
+    Shelf::of(itself.cloned()).id_of(called) == Ok(id)
+}

@@ -11,16 +11,22 @@ use super::Api;
 use super::problem::{ApiError, ErrorKind};
 use crate::access::Caller;
 use crate::api::{SelectionRequest, ServiceError, SubmitAnswer};
-use crate::definitions::{DefinitionEdit, organization_id, organization_key};
+use crate::definitions::{is_organization_called, organization_id};
 
 impl Api {
-    /// An organization by its key or id. One of an id need not be known: executions may name any.
-    pub(super) async fn organization_called(&self, called: &str) -> Result<Uuid, ApiError> {
+    /// An organization by its key, its name or its id. One of an id need not be known: executions may name any. For whoever
+    /// is bound to one there is no other: all else is refused alike, so that nobody learns what others there are.
+    pub(super) async fn organization_called(&self, caller: &Caller, called: &str) -> Result<Uuid, ApiError> {
         if let Ok(id) = called.parse() {
+            caller.of(Some(id))?;
             return Ok(id);
         }
         let definitions = self.store.definitions().await?;
-        organization_id(&definitions, called).map_err(ApiError::invalid)
+        match caller.organization_id() {
+            None => organization_id(&definitions, called).map_err(ApiError::invalid),
+            Some(own) if is_organization_called(&definitions, own, called) => Ok(own),
+            Some(_) => Err(AccessRefusal::OtherOrganization.into()),
+        }
     }
 
     /// What is defined, as far as the caller may see it: what is theirs. Workflows of everybody are theirs to run, too.
@@ -43,7 +49,7 @@ impl Api {
         called: Option<String>,
     ) -> Result<Option<Uuid>, ApiError> {
         let asked = match called {
-            Some(called) => Some(self.organization_called(&called).await?),
+            Some(called) => Some(self.organization_called(caller, &called).await?),
             None => None,
         };
         Ok(caller.narrowed(asked)?)
@@ -91,11 +97,7 @@ impl Api {
             caller.of(request.organization_id)?;
         }
         if let Target::Id { workflow_id } = &request.target {
-            // It would run in the name of its own organization, and with its secrets.
-            let whose = self.store.workflow(*workflow_id).await?.and_then(|row| row.organization_id);
-            if whose.is_some() {
-                caller.of(whose)?;
-            }
+            self.check_workflow(*workflow_id, own).await?;
         }
         if is_anothers(request.execution_id) {
             let detail = format!("there is an execution {}, which is not this one", request.execution_id);
@@ -103,6 +105,20 @@ impl Api {
         }
         request.organization_id = Some(own);
         Ok(request)
+    }
+
+    /// A workflow of another organization would run in the name of that one, and with its secrets. It is refused as one that
+    /// is not there, which could not run either.
+    async fn check_workflow(&self, id: Uuid, own: Uuid) -> Result<(), ApiError> {
+        let row = self.store.workflow(id).await?;
+        if row.is_some_and(|row| row.organization_id.is_none_or(|whose| whose == own)) {
+            return Ok(());
+        }
+        let detail = format!(
+            "the token shown is bound to one organization, and no active workflow of that one or of everybody has the \
+             id {id}"
+        );
+        Err(ApiError::new(ErrorKind::Forbidden, detail))
     }
 
     /// What came of submits, as this caller may know it: which execution a limit is full of is told to those who may see
@@ -126,75 +142,4 @@ impl Api {
         };
         submits.into_iter().map(|submit| submit.map_err(told)).collect()
     }
-
-    /// A change as this caller may make it: of what is of their organization, by name or because it says nothing else.
-    pub(super) async fn own_edit(
-        &self,
-        caller: &Caller,
-        edit: DefinitionEdit,
-    ) -> Result<DefinitionEdit, ApiError> {
-        let Some(own) = caller.organization_id() else { return Ok(edit) };
-        let definitions = self.store.definitions().await?;
-        let key = organization_key(&definitions, Some(own)).unwrap_or_default();
-        own_edit(&definitions, own, key, edit).map_err(ApiError::from)
-    }
-}
-
-/// What is of everybody cannot be changed by whoever is bound to one organization, nor what is another's.
-fn own_edit(
-    definitions: &Definitions,
-    own: Uuid,
-    key: String,
-    edit: DefinitionEdit,
-) -> Result<DefinitionEdit, AccessRefusal> {
-    let is_own = |called: &str| organization_id(definitions, called) == Ok(own);
-    let owned = |organization: Option<String>| match organization {
-        Some(called) if !is_own(&called) => Err(AccessRefusal::OtherOrganization),
-        Some(_) | None => Ok(Some(key.clone())),
-    };
-    let schedule_is_own = |name: &str| {
-        let known = definitions.schedules.iter().find(|schedule| schedule.name == name);
-        match known {
-            Some(schedule) if schedule.organization_id != Some(own) => Err(AccessRefusal::OtherOrganization),
-            Some(_) | None => Ok(()),
-        }
-    };
-    Ok(match edit {
-        DefinitionEdit::SetWorkflow(mut wanted) => {
-            wanted.organization = owned(wanted.organization.take())?;
-            DefinitionEdit::SetWorkflow(wanted)
-        }
-        DefinitionEdit::RemoveWorkflow { name, organization } => {
-            DefinitionEdit::RemoveWorkflow { name, organization: owned(organization)? }
-        }
-        DefinitionEdit::SetVariable(mut wanted) => {
-            wanted.organization = owned(wanted.organization)?;
-            DefinitionEdit::SetVariable(wanted)
-        }
-        DefinitionEdit::RemoveVariable { key: name, organization } => {
-            DefinitionEdit::RemoveVariable { key: name, organization: owned(organization)? }
-        }
-        DefinitionEdit::SetSchedule(mut wanted) => {
-            schedule_is_own(&wanted.name)?;
-            wanted.organization = owned(wanted.organization)?;
-            DefinitionEdit::SetSchedule(wanted)
-        }
-        DefinitionEdit::PauseSchedule { name, is_paused } => {
-            schedule_is_own(&name)?;
-            DefinitionEdit::PauseSchedule { name, is_paused }
-        }
-        DefinitionEdit::RemoveSchedule { name } => {
-            schedule_is_own(&name)?;
-            DefinitionEdit::RemoveSchedule { name }
-        }
-        DefinitionEdit::SetOrganization(_)
-        | DefinitionEdit::RemoveOrganization { .. }
-        | DefinitionEdit::SetSecret { .. }
-        | DefinitionEdit::RemoveSecret { .. }
-        | DefinitionEdit::SetWebhook(_)
-        | DefinitionEdit::PauseWebhook { .. }
-        | DefinitionEdit::RemoveWebhook { .. }
-        | DefinitionEdit::SetLimit(_)
-        | DefinitionEdit::RemoveLimit { .. } => return Err(AccessRefusal::OtherOrganization),
-    })
 }

@@ -24,6 +24,7 @@ mod listing;
 mod logs;
 mod openapi;
 mod organizations;
+mod own_edits;
 mod pauses;
 mod pool;
 mod problem;

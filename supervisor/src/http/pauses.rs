@@ -13,7 +13,6 @@ use super::problem::ApiError;
 use super::query::RequestBody;
 use crate::access::Caller;
 use crate::api::{PauseRequest, PauseView, PausesView, ResumedView};
-use crate::definitions::organization_id;
 
 /// The longest reason.
 const WHY_MAX_CHARS: usize = 500;
@@ -37,7 +36,7 @@ pub(super) async fn pause(
     if why.as_ref().is_some_and(|why| why.chars().count() > WHY_MAX_CHARS || why.contains('\0')) {
         return Err(ApiError::invalid(format!("why: must be a text of at most {WHY_MAX_CHARS} characters")));
     }
-    let target = meant(&api, &target).await?;
+    let target = meant(&api, &caller, &target).await?;
     caller.of(whose(&target))?;
     let paused = PauseView::of(&api.store.pause(&target, &who, why.as_deref()).await?);
     let detail = format!("{} is paused", paused.target);
@@ -50,7 +49,7 @@ pub(super) async fn resume(
     Path(called): Path<String>,
     Requester { who, caller }: Requester,
 ) -> Result<Response, ApiError> {
-    let target = meant(&api, &called).await?;
+    let target = meant(&api, &caller, &called).await?;
     caller.of(whose(&target))?;
     let was_paused = api.store.resume(&target, &who).await?;
     let detail = format!("{called} is {}", if was_paused { "resumed" } else { "not paused" });
@@ -66,12 +65,11 @@ fn whose(target: &PauseTarget) -> Option<Uuid> {
 }
 
 /// What is meant by a text; an organization may be called by its key or its name.
-async fn meant(api: &Api, text: &str) -> Result<PauseTarget, ApiError> {
+async fn meant(api: &Api, caller: &Caller, text: &str) -> Result<PauseTarget, ApiError> {
     let Some(called) = text.strip_prefix("organization:").filter(|called| !called.is_empty()) else {
         return text
             .parse()
             .map_err(|error: muster_store::InvalidPauseTarget| ApiError::invalid(error.to_string()));
     };
-    let definitions = api.store.definitions().await?;
-    organization_id(&definitions, called).map(PauseTarget::Organization).map_err(ApiError::invalid)
+    api.organization_called(caller, called).await.map(PauseTarget::Organization)
 }

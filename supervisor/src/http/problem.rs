@@ -104,6 +104,10 @@ impl ApiError {
         Self { token_file: file, ..Self::new(ErrorKind::Unauthorized, detail) }
     }
 
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conflict, detail)
+    }
+
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, detail)
     }
@@ -120,7 +124,12 @@ impl ApiError {
     /// Of an execution that is of another organization than theirs is said what is said of one that is not there.
     pub(super) fn hidden_execution(id: Uuid) -> Self {
         let reason = format!("execution {id} is not of the organization that the token is bound to");
-        Self { refused_for: Some(reason), ..Self::no_execution(id) }
+        Self::no_execution(id).refused_for(reason)
+    }
+
+    /// The same, and for the audit this is why.
+    pub(super) fn refused_for(self, reason: String) -> Self {
+        Self { refused_for: Some(reason), ..self }
     }
 
     /// The token that they were let in with counted while they waited.

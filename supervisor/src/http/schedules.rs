@@ -28,10 +28,14 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
 
 async fn find(api: &Api, caller: &Caller, name: &str) -> Result<ScheduleView, ApiError> {
     let all = schedules(&api.own_definitions(caller).await?);
-    let hint = nearest(name, all.iter().map(|one| one.schedule.name.as_str()));
-    let hint = hint.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-    let found = all.into_iter().find(|one| one.schedule.name == name);
-    found.ok_or_else(|| ApiError::not_found(format!("there is no schedule {name:?}{hint}")))
+    let problem = no_schedule(name, all.iter().map(|one| one.schedule.name.as_str()));
+    all.into_iter().find(|one| one.schedule.name == name).ok_or(problem)
+}
+
+/// What is said of a schedule that is not one of these, which are all that the caller may see.
+pub(super) fn no_schedule<'a>(name: &str, own: impl Iterator<Item = &'a str>) -> ApiError {
+    let hint = nearest(name, own).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+    ApiError::not_found(format!("there is no schedule {name:?}{hint}"))
 }
 
 /// `GET /api/schedules/{key}`

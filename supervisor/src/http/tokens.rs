@@ -54,7 +54,7 @@ pub(super) async fn list(
 /// `POST /api/tokens`
 pub(super) async fn create(
     State(api): State<Api>,
-    Requester { who, .. }: Requester,
+    Requester { who, caller }: Requester,
     query: QueryParameters,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
@@ -65,7 +65,7 @@ pub(super) async fn create(
         return Err(ApiError::invalid(format!("name: {name} is what the token of the settings is called")));
     }
     let organization_id = match organization {
-        Some(called) => Some(api.organization_called(&called).await?),
+        Some(called) => Some(api.organization_called(&caller, &called).await?),
         None => None,
     };
     let secret = make_token();

@@ -365,6 +365,95 @@ async fn nobody_submits_in_the_name_of_another_organization() {
     assert_eq!(own.await.unwrap().unwrap().organization_id, Some(ACME));
 }
 
+/// Is not there, and as long as [`THEIRS`].
+const NOT_THERE: &str = "nobody";
+
+/// What is answered to a question that names [`THEIRS`], and to the same about what is not there, both without the name.
+async fn both(world: &World, secret: &str, method: &str, path: &str, body: &Value) -> [(u16, String); 2] {
+    let their_workflow = world.their_workflow.to_string();
+    let nowhere = Uuid::from_u128(1).to_string();
+    let mut answers = Vec::new();
+    for (name, workflow) in [(THEIRS, &their_workflow), (NOT_THERE, &nowhere)] {
+        let body = body.to_string().replace("NAME", name).replace("WORKFLOW", workflow);
+        let (status, answer) = ask(&world.served, secret, method, &path.replace("NAME", name), &body).await;
+        answers.push((status, answer.replace(name, "NAME").replace(workflow, "WORKFLOW")));
+    }
+    answers.try_into().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_what_is_there_of_other_organizations() {
+    let world = world().await;
+    let grant = RoleGrant { role: Role::Admin, organization_id: Some(ACME) };
+    let secret = token(&world.served, "acme-admin", grant).await;
+    let of_them = json!({ "organization": "NAME" });
+    let schedule = json!({ "workflow": "w", "cron": "0 4 * * *", "organization": "NAME" });
+    let (none, mut told) = (json!({}), Vec::new());
+    for (expected, method, path, body) in [
+        (403, "GET", "/api/executions?organization=NAME", &none),
+        (403, "GET", "/api/statistics?organization=NAME", &none),
+        (403, "POST", "/api/executions/cancel", &of_them),
+        (403, "POST", "/api/executions/retry", &of_them),
+        (403, "POST", "/api/executions", &json!({ "workflow_id": "WORKFLOW" })),
+        (403, "PUT", "/api/pauses/organization:NAME", &none),
+        (403, "DELETE", "/api/pauses/organization:NAME", &none),
+        (403, "PUT", "/api/schedules/ours", &schedule),
+        (403, "PUT", "/api/workflows/ours?organization=NAME", &none),
+        (403, "DELETE", "/api/workflows/ours?organization=NAME", &none),
+        (403, "PUT", "/api/variables/ours?organization=NAME", &json!({ "value": 1 })),
+        (403, "DELETE", "/api/variables/ours?organization=NAME", &none),
+        (404, "GET", "/api/workflows/NAME?organization=NAME", &none),
+        (404, "DELETE", "/api/workflows/NAME", &none),
+        (404, "GET", "/api/variables/NAME?organization=NAME", &none),
+        (404, "DELETE", "/api/variables/NAME", &none),
+        (404, "GET", "/api/organizations/NAME", &none),
+        (404, "GET", "/api/schedules/NAME", &none),
+        (404, "GET", "/api/schedules/NAME/next", &none),
+        (404, "POST", "/api/schedules/NAME/run", &none),
+        (404, "POST", "/api/schedules/NAME/pause", &none),
+        (404, "POST", "/api/schedules/NAME/resume", &none),
+        (404, "DELETE", "/api/schedules/NAME", &none),
+        (404, "DELETE", "/api/schedules/NAMEs", &none),
+    ] {
+        let [theirs, nobodys] = both(&world, &secret, method, path, body).await;
+        let is_hinted = theirs.1.contains("did you mean");
+        if theirs != nobodys || theirs.0 != expected || is_hinted {
+            told.push(format!(
+                "{expected} {method} {path}: {theirs:?}, and of what is not there {nobodys:?}"
+            ));
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_or_an_id_that_another_organization_has_is_taken_and_no_more_is_said() {
+    let world = world().await;
+    let served = &world.served;
+    let grant = RoleGrant { role: Role::Admin, organization_id: Some(ACME) };
+    let secret = token(served, "acme-admin", grant).await;
+    let definitions = served.store.definitions().await.unwrap();
+    let their_schedule = definitions.schedules.iter().find(|one| one.name == THEIRS).unwrap().id;
+    let schedule = |id: Option<Uuid>| json!({ "workflow": "w", "cron": "0 4 * * *", "id": id });
+    for (path, body) in [
+        ("/api/schedules/theirs", schedule(None)),
+        ("/api/schedules/theirs?dry_run", schedule(None)),
+        ("/api/schedules/ours", schedule(Some(their_schedule))),
+        ("/api/workflows/ours", json!({ "id": world.their_workflow })),
+    ] {
+        let (status, answer) = ask(served, &secret, "PUT", path, &body.to_string()).await;
+        assert!(status == 409 && answer.contains("is taken: "), "{path}: {answer}");
+        let said = answer.replace("/api/schedules/theirs", "").replace("the name \\\"theirs\\\"", "");
+        assert!(!said.contains(THEIRS) && !said.contains(MARK), "{path}: {answer}");
+    }
+    assert_eq!(served.store.definitions().await.unwrap().version, definitions.version);
+    // And what they call their own they may call so, whatever others are called.
+    admin(served, "PUT", "/api/organizations/second", json!({ "name": "Acme" })).await;
+    for path in ["/api/executions?organization=Acme", "/api/statistics?organization=acme"] {
+        assert_eq!(ask(served, &secret, "GET", path, "").await.0, 200, "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn which_execution_a_limit_is_full_of_is_told_to_whoever_may_see_it() {
     let World { served, ours, theirs, .. } = world().await;
