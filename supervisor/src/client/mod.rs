@@ -95,9 +95,9 @@ impl ApiClient {
         Self { fallback, ..self }
     }
 
-    /// The address of the dashboard, with the token in it, once it was seen to be the right one.
+    /// The address of the dashboard, with the token in it, once it was seen to be one: every token may ask what it may do.
     pub fn dashboard(&self) -> Result<String, ClientError> {
-        self.pool()?;
+        self.access()?;
         Ok(dashboard_url(self.base.as_str(), self.token().as_ref()))
     }
 

@@ -168,6 +168,11 @@ fn tokens_are_made_for_others_and_do_what_their_role_says() {
         (&bound["token"]["organization"], &bound["token"]["role"]),
         (&"acme".into(), &"operate".into())
     );
+    let secret = bound["secret"].as_str().unwrap();
+    let dashboard = run(&installation, &["dashboard", "--token", secret]);
+    assert_eq!(dashboard.out.trim(), format!("{}/#token={secret}", installation.url()), "{}", dashboard.err);
+    let unknown = run(&installation, &["dashboard", "--token", "muster_unknown"]);
+    assert!(unknown.code == 1 && unknown.err.contains("wants its token"), "{}", unknown.err);
     let listed = run(&installation, &["token", "list"]).out;
     assert!(listed.contains("grafana") && listed.contains("acme") && !listed.contains(&view), "{listed}");
 
