@@ -103,8 +103,8 @@ def workflow(
     supervisor, which enforces it where neither the request nor the workflow's row says otherwise: `timeout` is the
     limit of a run in seconds; a failure is tried again `retries` times, `backoff` seconds later, each time
     `backoff_factor` times longer up to `backoff_max`, for errors in `retry_on` (all, if it is empty) and not in
-    `give_up_on`. `max_concurrent` of them, for each `key` if there is one, `limits` and `queue` are wishes, which a
-    supervisor that has no such limits only shows.
+    `give_up_on`. `max_concurrent` of them run at once in the whole fleet, for each `key` if there is one, `limits` names
+    others that they count in, and `queue` is where executions wait that do not say.
     """
     policy = policy_of(
         timeout, retries, backoff, backoff_factor, backoff_max, retry_on, give_up_on, max_concurrent, key, limits, queue
