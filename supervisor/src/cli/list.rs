@@ -15,19 +15,20 @@ use super::output::{note, print, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::client::{Execution, Executions};
-use crate::moment::moment;
+use crate::moment::past_moment;
 
 /// List executions, newest first.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor list
+  supervisor list --status FAILED --status TIMEOUT --since 1h
   supervisor list --status FAILED --workflow report
   supervisor list --error-type ValueError --since 2026-05-01T00:00:00Z
   supervisor list --limit 500 --json | jq -r '.executions[].execution_id'")]
 pub(crate) struct ListCommand {
-    /// Only executions in this state.
+    /// Only executions in this state; may be given several times.
     #[arg(long, value_name = "STATUS", ignore_case = true, value_parser = statuses())]
-    status: Option<Status>,
+    status: Vec<Status>,
     /// Only executions of this workflow.
     #[arg(long, value_name = "NAME")]
     workflow: Option<String>,
@@ -40,11 +41,11 @@ pub(crate) struct ListCommand {
     /// Only executions that ended with an error of this type.
     #[arg(long, value_name = "TYPE")]
     error_type: Option<String>,
-    /// Only executions created at this moment or later, as in 2026-05-01T06:30:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// Only executions created at this moment or later, as in 2026-05-01T06:30:00Z, or so long ago: 90s, 15m, 12h, 30d or 8w.
+    #[arg(long, value_name = "TIME", value_parser = past_moment)]
     since: Option<Timestamp>,
-    /// Only executions created before this moment.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// Only executions created before this moment, or longer ago.
+    #[arg(long, value_name = "TIME", value_parser = past_moment)]
     until: Option<Timestamp>,
     /// At most so many, 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -62,8 +63,8 @@ pub(crate) struct ListCommand {
 impl ListCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
-        let query: Vec<(&str, String)> = [
-            ("status", self.status.map(|status| status.to_string())),
+        let statuses = self.status.iter().map(|status| ("status", Some(status.to_string())));
+        let others = [
             ("workflow", self.workflow.clone()),
             ("queue", self.queue.clone()),
             ("organization", self.organization.map(|id| id.to_string())),
@@ -73,9 +74,9 @@ impl ListCommand {
             ("limit", Some(self.limit.to_string())),
             ("cursor", self.cursor.clone()),
         ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
+        .into_iter();
+        let said = statuses.chain(others).filter_map(|(name, value)| Some((name, value?)));
+        let query: Vec<(&str, String)> = said.collect();
         let answer = client.executions(&query)?;
         if self.json {
             print_line(&muster_core::json::one_line(&answer.body))?;

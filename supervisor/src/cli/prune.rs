@@ -8,6 +8,7 @@ use super::exit::CommandFailure;
 use super::output::{json_line, note, print_line};
 use super::server::ServerFlags;
 use crate::api::{PruneWish, PrunedView};
+use crate::moment::seconds;
 
 /// Remove executions that ended long ago, with their logs and events, a few at a time.
 ///
@@ -32,22 +33,6 @@ pub(crate) struct PruneCommand {
     json: bool,
     #[command(flatten)]
     server: ServerFlags,
-}
-
-/// A time with its unit, in seconds.
-pub(super) fn seconds(text: &str) -> Result<f64, String> {
-    let wrong = || format!("{text:?} is no time: write 90s, 15m, 12h, 30d or 8w");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let factor = match unit {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        "w" => 604_800.0,
-        _ => return Err(wrong()),
-    };
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    if number.is_finite() && number >= 0.0 { Ok(number * factor) } else { Err(wrong()) }
 }
 
 impl PruneCommand {

@@ -12,7 +12,7 @@ use super::list::statuses;
 use super::output::{json_line, note, print_line};
 use crate::api::{ManyView, SelectionRequest};
 use crate::client::ApiClient;
-use crate::moment::moment;
+use crate::moment::past_moment;
 
 /// Flags that say which executions are meant. All that are given must be true of each.
 #[derive(Debug, Args)]
@@ -32,11 +32,11 @@ pub(crate) struct SelectionFlags {
     /// All that ended with an error of this type.
     #[arg(long, value_name = "TYPE", conflicts_with = "id", help_heading = "Instead of ids")]
     error_type: Option<String>,
-    /// All created at this moment or later, as in 2026-05-01T06:30:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "id", help_heading = "Instead of ids")]
+    /// All created at this moment or later, as in 2026-05-01T06:30:00Z, or so long ago: 90s, 15m, 12h, 30d or 8w.
+    #[arg(long, value_name = "TIME", value_parser = past_moment, conflicts_with = "id", help_heading = "Instead of ids")]
     since: Option<Timestamp>,
-    /// All created before this moment.
-    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "id", help_heading = "Instead of ids")]
+    /// All created before this moment, or longer ago.
+    #[arg(long, value_name = "TIME", value_parser = past_moment, conflicts_with = "id", help_heading = "Instead of ids")]
     until: Option<Timestamp>,
     /// Do it, and do not only count them.
     #[arg(long, conflicts_with = "id", help_heading = "Instead of ids")]

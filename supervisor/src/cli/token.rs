@@ -11,10 +11,9 @@ use muster_core::access::Role;
 use super::exit::CommandFailure;
 use super::human;
 use super::output::{json_line, note, print_line, print_table};
-use super::prune::seconds;
 use super::server::ServerFlags;
 use crate::api::{MadeTokenView, TokenRequest, TokenRotationRequest, TokenView};
-use crate::moment::moment;
+use crate::moment::{moment, seconds};
 
 /// Say who is let in beside the holder of http_token: tokens with a role, for an organization, for a time.
 #[derive(Debug, Args)]

@@ -39,7 +39,7 @@ pub(super) async fn list(
     let id: Option<IdOrPrefix> = query.take("id")?;
     let queue: Option<String> = query.take("queue")?;
     let filter = ExecutionFilter {
-        statuses: query.take::<Status>("status")?.into_iter().collect(),
+        statuses: query.take_all::<Status>("status")?,
         workflow: query.take("workflow")?,
         organization_id: api.narrowed(&caller, query.take("organization")?).await?,
         error_type: query.take("error_type")?,

@@ -83,15 +83,19 @@ async fn the_only_one(api: &Api, caller: &Caller, text: &str, prefix: IdPrefix) 
     Err(ApiError::invalid(detail))
 }
 
-/// The parameters of the query, each taken once by name; what is left over is an error.
-pub(super) struct QueryParameters(BTreeMap<String, String>);
+/// The parameters of the query, each taken by its name; what is left over is an error.
+pub(super) struct QueryParameters(BTreeMap<String, Vec<String>>);
 
 impl<S: Send + Sync> FromRequestParts<S> for QueryParameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let text = parts.uri.query().unwrap_or_default();
-        Ok(Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()))
+        let mut values = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()).into_owned() {
+            values.entry(name).or_default().push(value);
+        }
+        Ok(Self(values))
     }
 }
 
@@ -101,8 +105,29 @@ impl QueryParameters {
     where
         T::Err: std::fmt::Display,
     {
-        let Some(text) = self.0.remove(name).filter(|text| !text.is_empty()) else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| ApiError::invalid(format!("parameter {name}: {error}")))
+        let Some(text) = self.once(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+        parsed(name, &text).map(Some)
+    }
+
+    /// All that is said of the parameter `name`, which may be there several times.
+    pub(super) fn take_all<T: FromStr>(&mut self, name: &str) -> Result<Vec<T>, ApiError>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let texts = self.0.remove(name).unwrap_or_default();
+        texts.iter().filter(|text| !text.is_empty()).map(|text| parsed(name, text)).collect()
+    }
+
+    /// The text of a parameter that makes sense once only.
+    fn once(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        let mut texts = self.0.remove(name).unwrap_or_default();
+        if texts.len() > 1 {
+            return Err(ApiError::invalid(format!(
+                "parameter {name}: is there {} times; give it once",
+                texts.len()
+            )));
+        }
+        Ok(texts.pop())
     }
 
     /// A moment. The `+` of its offset is a space to whoever reads a query, and nobody thinks of it.
@@ -130,7 +155,7 @@ impl QueryParameters {
 
     /// A switch: `?follow`, `?follow=true` or `?follow=1`.
     pub(super) fn switch(&mut self, name: &str) -> Result<bool, ApiError> {
-        match self.0.remove(name).as_deref() {
+        match self.once(name)?.as_deref() {
             None | Some("false" | "0") => Ok(false),
             Some("" | "true" | "1") => Ok(true),
             Some(other) => {
@@ -146,6 +171,13 @@ impl QueryParameters {
             Some(name) => Err(ApiError::invalid(format!("there is no parameter {name} here"))),
         }
     }
+}
+
+fn parsed<T: FromStr>(name: &str, text: &str) -> Result<T, ApiError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| ApiError::invalid(format!("parameter {name}: {error}")))
 }
 
 /// The bytes of the body.

@@ -119,7 +119,7 @@ fn execution_routes() -> Vec<Route> {
                 DocumentedParameter(
                     "status",
                     Type::String,
-                    "only PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED",
+                    "only PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED; may be there several times",
                 ),
                 DocumentedParameter("workflow", Type::String, "only of the workflow of this name"),
                 DocumentedParameter(

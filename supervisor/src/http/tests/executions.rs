@@ -90,6 +90,23 @@ async fn a_second_submit_with_a_key_is_answered_with_the_first_one() {
     assert_eq!(status, 400, "{refused}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_narrowed_to_several_states_and_by_nothing_else_twice() {
+    let served = serve(None).await;
+    let (status, first) = submit_with(served.url.clone(), None, r#"{"workflow":"w"}"#).await;
+    assert_eq!(status, 202, "{first}");
+    let id = first["execution_id"].as_str().unwrap();
+    let list = async |query: &str| raw(&served, "GET", &format!("/api/executions?{query}"), "", "").await;
+    assert!(list("status=FAILED&status=PENDING").await.contains(id));
+    assert!(list("status=PENDING&status=FAILED").await.contains(id));
+    assert!(!list("status=FAILED&status=TIMEOUT").await.contains(id));
+    let refused = list("workflow=w&workflow=v").await;
+    assert!(
+        refused.starts_with("400") && refused.contains("workflow: is there 2 times; give it once"),
+        "{refused}"
+    );
+}
+
 /// Whoever had it first would keep the tick or the repetition that it is of from being run.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_gives_an_id_that_follows_from_another() {
