@@ -246,6 +246,10 @@ test("variables and secrets: both are set, and no secret is ever shown", async (
   await button(row("Variables", "retries"), /^Remove/).click();
   await button(dialog(), "Remove it").click();
   await said("The variable retries is removed");
+  await page.go("changes");
+  const removed = row("Changes", "variable retries").first();
+  await removed.locator("summary").click();
+  assert.match(await removed.innerText(), /- value = 12345678901234567890/);
 });
 
 test("organizations: the weight of one is changed", async () => {

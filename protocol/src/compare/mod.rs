@@ -1,12 +1,14 @@
-//! Whether two JSON texts say the same: the one rule of the conformance kit, and the one of transcripts.
+//! Whether two JSON texts say the same: the rule of the conformance kit, that of transcripts, and that of what is kept.
 //!
-//! Both look at the texts themselves, because what most readers make of them forgets digits and half surrogate pairs.
+//! All look at the texts themselves, because what most readers make of them forgets digits and half surrogate pairs.
 
 mod alike;
+mod kept;
 mod number;
 mod reader;
 
 pub use alike::{is_alike, is_alike_text};
+pub use kept::is_kept;
 pub use number::ExactNumber;
 
 use reader::ComparedJson;

@@ -1,9 +1,9 @@
 //! Whether two values of configuration are the same: a database may have spelled one in its own way.
 
+use muster_protocol::compare::is_kept;
 use serde_json::value::RawValue;
 
-/// Whether both texts are the same JSON, whatever blanks and order they have.
-pub(super) fn is_same(left: &RawValue, right: &RawValue) -> bool {
-    let tree = |value: &RawValue| serde_json::from_str::<serde_json::Value>(value.get()).ok();
-    left.get() == right.get() || tree(left).is_some_and(|left| tree(right) == Some(left))
+/// Whether what is kept says what was given, whatever blanks and order it has. No digit of a number is left out.
+pub(super) fn is_same(given: &RawValue, kept: &RawValue) -> bool {
+    given.get() == kept.get() || is_kept(given.get(), kept.get())
 }

@@ -116,9 +116,23 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
     Err(FileProblems(problems.iter().map(|problem| places.locate(problem)).collect()))
 }
 
+/// The integer that this is, when it has more bits than TOML gives one.
+fn large_integer(written: &str) -> Option<String> {
+    let number = written.trim().replace('_', "");
+    let number = number.strip_prefix('+').unwrap_or(&number);
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    let is_integer = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    (is_integer && number.parse::<i64>().is_err()).then(|| number.to_owned())
+}
+
 /// What the reader of TOML found, in one line, with the nearest right word.
 fn syntax(name: &str, text: &str, error: &toml::de::Error) -> String {
     let line = error.span().map_or(1, |span| places::LineEnds::of(text).line_at(span.start));
+    if let Some(number) = error.span().and_then(|span| large_integer(text.get(span)?)) {
+        return format!(
+            "{name}:{line}: {number} is too large for an integer of TOML: write {{ json = \"{number}\" }}"
+        );
+    }
     let message = error.message();
     let hint = message.split_once("unknown field `").and_then(|(_, rest)| {
         let (unknown, known) = rest.split_once('`')?;

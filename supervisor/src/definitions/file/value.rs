@@ -32,7 +32,7 @@ pub(super) fn toml(value: &RawValue) -> toml::Value {
     let plain = serde_json::from_str::<toml::Value>(value.get()).ok();
     // What does not come back as the same is kept as JSON, and so is what would not come back at all.
     let plain = plain.filter(|plain| is_flat(plain, NESTED_MAX));
-    let plain = plain.filter(|plain| json(plain).is_ok_and(|back| is_same(&back, value)));
+    let plain = plain.filter(|plain| json(plain).is_ok_and(|back| is_same(value, &back)));
     plain.unwrap_or_else(|| {
         let text = toml::Value::String(value.get().to_owned());
         toml::Value::Table(std::iter::once((JSON.to_owned(), text)).collect())
@@ -97,6 +97,16 @@ mod tests {
             "1",
             "-1.5",
             "18446744073709551615",
+            "18446744073709551616",
+            "-9223372036854775809",
+            "12345678901234567890123",
+            "10000000000000000000000",
+            "[{\"n\": 18446744073709551617}]",
+            "0.1000000000000000055511151231257827",
+            "-0.0",
+            "-0",
+            "1.50",
+            "1E5",
             "1e400",
             "\"a\\u0000b\"",
             "[1, null]",
@@ -111,7 +121,7 @@ mod tests {
             let file = toml::to_string(&std::collections::BTreeMap::from([("v", toml(&value))])).unwrap();
             let read: std::collections::BTreeMap<String, toml::Value> = toml::from_str(&file).unwrap();
             let back = json(&read["v"]).unwrap();
-            assert!(back.get() == text || is_same(&back, &value), "{text} came back as {}", back.get());
+            assert!(back.get() == text || is_same(&value, &back), "{text} came back as {}", back.get());
         }
     }
 
@@ -127,7 +137,7 @@ mod tests {
                 let read: std::collections::BTreeMap<String, toml::Value> =
                     toml::from_str(&file).unwrap_or_else(|error| panic!("{depth} deep: {error}"));
                 let back = json(&read["v"]).unwrap();
-                assert!(back.get() == text || is_same(&back, &value), "{text} came back as {}", back.get());
+                assert!(back.get() == text || is_same(&value, &back), "{text} came back as {}", back.get());
             }
         }
     }

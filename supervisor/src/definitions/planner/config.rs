@@ -35,7 +35,7 @@ impl Planner {
                 return self.refuse(subject, None, message);
             }
             // A secret that is set again is always written: it is not looked at to see whether it is the same.
-            if !is_secret && is_same(&found.value, value) {
+            if !is_secret && is_same(value, &found.value) {
                 return;
             }
         }

@@ -61,6 +61,14 @@ fn what_is_wrong_in_a_file_is_told_with_its_line_and_the_nearest_right_word() {
     );
     let twice = told("[workflows.a]\n[workflows.b]\nname = 'a'\n");
     assert!(twice.starts_with("muster.defs.toml:2: workflows.b: another table defines"), "{twice}");
+    for number in ["12345678901234567890123", "18446744073709551615", "-9223372036854775809", &"9".repeat(60)]
+    {
+        for line in [format!("n = {number}"), format!("n = [{{ of = {number} }}]")] {
+            let large = told(&format!("[config.global]\n{line}\n"));
+            assert!(large.starts_with("muster.defs.toml:2: "), "{large}");
+            assert!(large.ends_with(&format!("write {{ json = \"{number}\" }}")), "{large}");
+        }
+    }
     // What only the supervisor knows.
     let file = "[workflows.w]\npath = 'w.js'\n[workflows.l]\nname = 'x y'\norganization = 'acmee'\n";
     let (wanted, places) = parse("f", file).unwrap();

@@ -1,6 +1,7 @@
 //! Whatever can be defined comes back from a file as it was.
 
-use muster_store::Definitions;
+use muster_protocol::compare::is_kept;
+use muster_store::{ConfigRecord, Definitions};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use super::super::file::{parse, render};
@@ -19,6 +20,7 @@ fn json_values() -> impl Strategy<Value = String> {
         any::<bool>().prop_map(|flag| flag.to_string()),
         any::<i64>().prop_map(|number| number.to_string()),
         any::<u64>().prop_map(|number| number.to_string()),
+        "-?[1-9][0-9]{18,30}",
         (-1e300..1e300f64).prop_map(|number| format!("{number:?}")),
         ".{0,12}".prop_map(|text| serde_json::to_string(&text).unwrap()),
     ];
@@ -80,6 +82,12 @@ fn wanted() -> impl Strategy<Value = DefinitionsView> {
     })
 }
 
+fn rows_by_key(rows: &Definitions) -> impl Iterator<Item = &ConfigRecord> {
+    let mut all: Vec<_> = rows.config.iter().collect();
+    all.sort_by_key(|row| (&row.key, row.organization_id));
+    all.into_iter()
+}
+
 proptest::proptest! {
     #[test]
     fn whatever_is_defined_is_exported_and_applied_as_the_same(wanted in wanted()) {
@@ -90,5 +98,11 @@ proptest::proptest! {
         let again = DefinitionWish::Whole { wanted: read, prune: true }.edits(&rows);
         let changes = plan(&rows, &again).unwrap();
         proptest::prop_assert!(changes.is_empty(), "{exported}\n{changes:?}");
+        let (read, _) = parse("exported", &exported).unwrap();
+        let there = DefinitionWish::Whole { wanted: read, prune: false }.edits(&Definitions::default());
+        let there = written(Definitions::default(), &there);
+        for (row, kept) in rows_by_key(&rows).zip(rows_by_key(&there)) {
+            proptest::prop_assert!(is_kept(row.value.get(), kept.value.get()), "{row:?} {kept:?}\n{exported}");
+        }
     }
 }

@@ -9,7 +9,8 @@ let older = [], next = null, isFirst = true;
 
 /** What became of it, field by field. */
 function differences({ before, after }) {
-  const of = value => value && typeof value === "object" && !Array.isArray(value) ? value : value == null ? {} : { value };
+  // A number that no double holds is an object, too, and one value for all that.
+  const of = value => value && typeof value === "object" && !Array.isArray(value) && !JSON.isRawJSON?.(value) ? value : value == null ? {} : { value };
   const [was, is] = [of(before), of(after)], names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
   return names.flatMap(name => {
     const [left, right] = [was[name], is[name]].map(value => value === undefined ? undefined : JSON.stringify(value));

@@ -1,7 +1,7 @@
 // Variables and secrets. A variable is shown; the value of a secret never is.
 import { access, isBound } from "./access.js";
 import { actions } from "./actions.js";
-import { ask, askExactly, named, tell } from "./api.js";
+import { ask, askExactly, named, tell, typed } from "./api.js";
 import { $, make, section, table } from "./dom.js";
 import { confirmed, dialog } from "./form.js";
 import { compact } from "./format.js";
@@ -64,7 +64,7 @@ async function setSecret(one) {
     send: async ({ key, organization, value, isJson }) => {
       let secret = value;
       // What a parser says of it would show it.
-      if (isJson) try { secret = JSON.parse(value); } catch { throw new Error("Value: is no JSON"); }
+      if (isJson) try { secret = typed(value, "Value"); } catch { throw new Error("Value: is no JSON"); }
       await tell("PUT", named("secrets", key, organization), { value: secret });
       return `Secret ${key} is set.`;
     },
