@@ -201,12 +201,7 @@ impl ApiClient {
         request: ureq::RequestBuilder<WithBody>,
         body: &str,
     ) -> Result<PlanView, ClientError> {
-        let mut request = request.header("content-type", "application/json").header(USER_HEADER, user());
-        if let Some(token) = self.token() {
-            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
-        }
-        let response = request.send(body).map_err(|error| self.failed(&error))?;
-        self.parsed(self.answer(response)?)
+        self.parsed(self.send_body(self.said_by_whom(request), body)?)
     }
 
     /// Who changed what is defined, the newest first.

@@ -39,6 +39,9 @@ use crate::api::{
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
 /// The largest answer read: a result may fill a frame, and JSON text may escape it.
 const ANSWER_MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// A body that is larger is sent when the supervisor has said that it takes it: one that does not closes the connection
+/// while it is written, and what it says of that is lost.
+const SENT_AT_ONCE_MAX_BYTES: usize = 1024 * 1024;
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, beyond the time it was asked to wait.
@@ -311,12 +314,15 @@ impl ApiClient {
         body: &str,
     ) -> Result<ResponseText, ClientError> {
         let request = request.config().timeout_global(Some(deadline(wait))).build();
-        let mut request = request.header("content-type", "application/json");
-        if let Some(token) = self.token() {
-            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        self.send_body(request, body)
+    }
+
+    fn send_body(&self, request: RequestBuilder<WithBody>, body: &str) -> Result<ResponseText, ClientError> {
+        let mut request = self.authorized(request.header("content-type", "application/json"));
+        if body.len() > SENT_AT_ONCE_MAX_BYTES {
+            request = request.header("expect", "100-continue");
         }
-        let response = request.send(body).map_err(|error| self.failed(&error))?;
-        self.answer(response)
+        self.answer(request.send(body).map_err(|error| self.failed(&error))?)
     }
 
     fn url(&self, path: &[&str]) -> Url {

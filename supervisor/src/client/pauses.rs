@@ -18,8 +18,7 @@ impl ApiClient {
             serde_json::to_string(&PauseRequest { why }).map_err(|error| self.foreign(&error.to_string()))?;
         let url = self.url(&["api", "pauses", target]);
         let request = self.agent.put(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
-        let request = self.authorized(self.said_by_whom(request.header("content-type", "application/json")));
-        self.parsed(self.answer(request.send(&body).map_err(|error| self.failed(&error))?)?)
+        self.parsed(self.send_body(self.said_by_whom(request), &body)?)
     }
 
     /// Ends a pause.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use muster_core::execution::{IdOrPrefix, IdPrefix, InvalidId};
 use serde::de::DeserializeOwned;
@@ -22,6 +24,12 @@ use crate::moment::moment;
 
 /// The longest `?wait=`. A client that wants more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// So much of a body that is not taken is read for the sake of who writes it, and for so long.
+const LEFT_MAX_BYTES: usize = 8 * BODY_MAX_BYTES;
+const LEFT_WITHIN: Duration = Duration::from_secs(20);
+/// Whoever has written nothing for so long waits for the answer.
+const LEFT_PIECE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The `{id}` of the path: an execution's id, or as much of it as no other begins with. Whoever is bound to an organization
 /// finds executions of that one only, so whatever takes its id from here keeps to it.
@@ -195,6 +203,9 @@ impl<S: Send + Sync> FromRequest<S> for RequestBody {
             .and_then(|length| length.parse::<u64>().ok())
             .is_some_and(|length| length > BODY_MAX_BYTES as u64)
         {
+            if !request.headers().contains_key(header::EXPECT) {
+                let _ = tokio::time::timeout(LEFT_WITHIN, read_away(request.into_body())).await;
+            }
             return Err(too_large());
         }
         let bytes: Result<Bytes, BytesRejection> = Bytes::from_request(request, state).await;
@@ -202,6 +213,16 @@ impl<S: Send + Sync> FromRequest<S> for RequestBody {
             StatusCode::PAYLOAD_TOO_LARGE => too_large(),
             _ => ApiError::invalid(format!("the body cannot be taken: {}", error.body_text())),
         })
+    }
+}
+
+/// Reads what is not taken: a client that only reads when it has written would find a closed connection in place of the
+/// answer. One that asked whether it may write has not begun to.
+async fn read_away(body: Body) {
+    let (mut pieces, mut left) = (body.into_data_stream(), LEFT_MAX_BYTES);
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout(LEFT_PIECE_WITHIN, pieces.next()).await {
+        let Some(less) = left.checked_sub(piece.len()) else { return };
+        left = less;
     }
 }
 

@@ -37,6 +37,22 @@ fn a_wait_prints_the_result_and_exits_by_the_status() {
 }
 
 #[test]
+fn a_body_that_is_too_large_is_told_as_what_it_is() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let large = installation.path("large.json");
+    fs::write(&large, format!("{{\"text\":\"{}\"}}", "x".repeat(40 * 1024 * 1024))).unwrap();
+    let said = run(&installation, &["submit", "echo", "--params", &format!("@{}", large.display())]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+    assert!(said.err.contains("a body has at most 33554432 bytes"), "{}", said.err);
+
+    fs::write(&large, format!("{{\"text\":\"{}\"}}", "x".repeat(3 * 1024 * 1024))).unwrap();
+    let said =
+        run(&installation, &["submit", "echo", "--params", &format!("@{}", large.display()), "--wait"]);
+    assert_eq!((said.code, said.out.len()), (0, 3 * 1024 * 1024 + 12), "{}", said.err);
+}
+
+#[test]
 fn a_wait_for_what_cannot_start_says_why() {
     let installation = installed().worker(["/bin/false"]);
     let supervisor = installation.spawn();

@@ -118,6 +118,15 @@ fn many_in_pages_and_once() {
 }
 
 #[test]
+fn a_body_that_is_too_large_is_refused_and_no_supervisor_that_is_away() {
+    let installation = installation();
+    let _supervisor = installation.start();
+    let large = json!({ "name": "x".repeat(40 * 1024 * 1024) });
+    let told = client(&installation).submit(&NewExecution::of("greet", &large).unwrap());
+    assert!(matches!(&told, Err(MusterError::Refused { status: 413, .. })), "{told:?}");
+}
+
+#[test]
 fn a_supervisor_that_goes_away() {
     let installation = installation();
     let supervisor = installation.start();

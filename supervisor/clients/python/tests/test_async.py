@@ -72,6 +72,15 @@ def test_a_cancel_and_a_wait_that_is_too_short(installation: Installation) -> No
     run(main())
 
 
+def test_a_body_that_is_too_large_is_refused(installation: Installation) -> None:
+    async def main() -> None:
+        async with AsyncClient(installation.url, patience=2) as client:
+            with pytest.raises(InvalidRequest, match="a body has at most 33554432 bytes"):
+                await client.submit("greet", name="x" * (40 * 1024 * 1024))
+
+    run(main())
+
+
 def test_many_at_once(installation: Installation) -> None:
     async def main() -> None:
         async with AsyncClient(installation.url) as client:

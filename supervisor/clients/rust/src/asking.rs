@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A result may fill a frame, and JSON text may escape it.
 const ANSWER_MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// A body that is larger is sent when the supervisor has said that it takes it: one that does not closes the connection
+/// while it is written, and what it says of that is lost.
+const SENT_AT_ONCE_MAX_BYTES: usize = 1024 * 1024;
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -99,7 +102,10 @@ impl Asking {
         let shown = self.token().map(|token| format!("Bearer {token}")).unwrap_or_default();
         let mut response = match question.body {
             Some(body) => {
-                let request = self.agent.post(&url).header("content-type", "application/json");
+                let mut request = self.agent.post(&url).header("content-type", "application/json");
+                if body.len() > SENT_AT_ONCE_MAX_BYTES {
+                    request = request.header("expect", "100-continue");
+                }
                 request.header("authorization", &shown).config().timeout_global(most).build().send(body)?
             }
             None => {

@@ -113,7 +113,7 @@ async fn while_the_supervisor_starts_it_lives_and_says_what_it_waits_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_twice_is_refused_and_what_is_too_large_is_not_read() {
+async fn what_is_twice_is_refused_and_what_is_too_large_is_not_waited_for() {
     let open = serve(None).await;
     for twice in [
         "host: localhost\r\nhost: localhost\r\n",
