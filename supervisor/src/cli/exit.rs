@@ -62,7 +62,9 @@ impl From<ClientError> for CommandFailure {
     fn from(error: ClientError) -> Self {
         let code = match &error {
             // What the supervisor calls a bad request was a mistake of whoever wrote the command.
-            ClientError::Address { .. } | ClientError::Refused { status: 400, .. } => USAGE,
+            ClientError::Address { .. } | ClientError::Name(_) | ClientError::Refused { status: 400, .. } => {
+                USAGE
+            }
             ClientError::Unreachable { .. } | ClientError::Foreign { .. } => UNAVAILABLE,
             ClientError::Unauthorized { .. } | ClientError::Refused { .. } => 1,
         };

@@ -77,7 +77,7 @@ impl ApiClient {
             ScheduleSwitch::Pause => "pause",
             ScheduleSwitch::Resume => "resume",
         };
-        let mut url = self.url(&["api", "schedules", name, verb]);
+        let mut url = self.url(&["api", "schedules", name, verb])?;
         if dry_run {
             url.set_query(Some("dry_run=true"));
         }
@@ -146,7 +146,7 @@ impl ApiClient {
         dry_run: bool,
     ) -> Result<PlanView, ClientError> {
         let body = serde_json::to_string(definition).map_err(|error| self.foreign(&error.to_string()))?;
-        let mut url = self.url(&["api", thing.kind.path(), thing.name]);
+        let mut url = self.url(&["api", thing.kind.path(), thing.name])?;
         set_query(&mut url, &query(thing, dry_run));
         let request = self.agent.put(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         self.send_change(request, &body)
@@ -154,7 +154,7 @@ impl ApiClient {
 
     /// Removes what is defined of a thing; gives what changed.
     pub fn undefine(&self, thing: Defined<'_>, dry_run: bool) -> Result<PlanView, ClientError> {
-        let mut url = self.url(&["api", thing.kind.path(), thing.name]);
+        let mut url = self.url(&["api", thing.kind.path(), thing.name])?;
         set_query(&mut url, &query(thing, dry_run));
         let request = self.agent.delete(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         let mut request = request.header(USER_HEADER, user());
@@ -178,7 +178,7 @@ impl ApiClient {
         dry_run: bool,
     ) -> Result<PlanView, ClientError> {
         let body = serde_json::to_string(wanted).map_err(|error| self.foreign(&error.to_string()))?;
-        let mut url = self.url(&["api", "definitions"]);
+        let mut url = self.url(&["api", "definitions"])?;
         let query: Vec<(&str, String)> = [("prune", prune), ("dry_run", dry_run)]
             .into_iter()
             .filter(|(_, is_set)| *is_set)
@@ -191,7 +191,7 @@ impl ApiClient {
 
     /// Encrypts every secret with the current key; gives those that were not.
     pub fn rotate_secrets(&self) -> Result<PlanView, ClientError> {
-        let url = self.url(&["api", "secrets"]);
+        let url = self.url(&["api", "secrets"])?;
         let request = self.agent.post(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         self.send_change(request, "{}")
     }

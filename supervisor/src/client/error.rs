@@ -13,6 +13,9 @@ pub enum ClientError {
         /// What is wrong with the address.
         reason: String,
     },
+    /// Nothing can be called so.
+    #[error("{0:?} cannot be a name here: in the address of a request it would stand for another place")]
+    Name(String),
     /// Nobody answers at the address.
     #[error(
         "no supervisor answers at {url} ({reason}): start one with `supervisor run`, or name another with --url or MUSTER_URL"
@@ -76,7 +79,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => matches!(status, 502..=504),
-            Self::Address { .. } | Self::Unauthorized { .. } | Self::Foreign { .. } => false,
+            Self::Address { .. } | Self::Name(_) | Self::Unauthorized { .. } | Self::Foreign { .. } => false,
         }
     }
 }

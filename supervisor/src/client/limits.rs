@@ -20,13 +20,13 @@ impl ApiClient {
     /// Sets what a limit allows.
     pub fn set_limit(&self, name: &str, terms: &LimitTerms) -> Result<LimitView, ClientError> {
         let body = serde_json::to_string(terms).map_err(|error| self.foreign(&error.to_string()))?;
-        let url = self.url(&["api", "limits", name]);
+        let url = self.url(&["api", "limits", name])?;
         self.parsed(self.send_text(self.agent.put(url.as_str()), None, &body)?)
     }
 
     /// Removes a limit.
     pub fn remove_limit(&self, name: &str) -> Result<LimitRemovedView, ClientError> {
-        let url = self.url(&["api", "limits", name]);
+        let url = self.url(&["api", "limits", name])?;
         let request = self.agent.delete(url.as_str()).config().timeout_global(Some(deadline(None))).build();
         let request = match self.token() {
             Some(token) => request.header("authorization", format!("Bearer {}", token.expose_secret())),

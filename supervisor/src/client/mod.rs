@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use muster_core::execution::IdOrPrefix;
+use muster_core::execution::{IdOrPrefix, check};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -121,7 +121,7 @@ impl ApiClient {
     /// The file that keeps the token, when the supervisor wants one and says where it is; `None` when it does not
     /// answer.
     fn ask_for_token_file(&self) -> Option<Option<String>> {
-        let url = self.url(&["api", "openapi.json"]);
+        let url = self.url(&["api", "openapi.json"]).ok()?;
         let request = self.agent.get(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         let mut response = request.call().ok()?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -179,7 +179,7 @@ impl ApiClient {
     /// Cancels or runs again some of what is meant: `verb` is `cancel` or `retry`.
     pub fn many(&self, verb: &str, selection: &SelectionRequest) -> Result<ManyView, ClientError> {
         let body = serde_json::to_string(selection).map_err(|error| self.foreign(&error.to_string()))?;
-        let url = self.url(&["api", "executions", verb]);
+        let url = self.url(&["api", "executions", verb])?;
         self.parsed(self.send_text(self.agent.post(url.as_str()), None, &body)?)
     }
 
@@ -201,7 +201,7 @@ impl ApiClient {
 
     /// The log of an execution as it grows, after the event `last_event_id`.
     pub fn follow(&self, id: Uuid, last_event_id: Option<&str>) -> Result<EventStream, ClientError> {
-        let mut url = self.url(&["api", "executions", &id.to_string(), "logs"]);
+        let mut url = self.url(&["api", "executions", &id.to_string(), "logs"])?;
         url.set_query(Some("follow=true"));
         let mut request = self.agent.get(url.as_str()).header("accept", "text/event-stream");
         if let Some(last) = last_event_id {
@@ -281,7 +281,7 @@ impl ApiClient {
         query: &[(&str, String)],
         wait: Option<Duration>,
     ) -> Result<Response<Body>, ClientError> {
-        let mut url = self.url(path);
+        let mut url = self.url(path)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -299,7 +299,7 @@ impl ApiClient {
         wait: Option<Duration>,
         body: &str,
     ) -> Result<ResponseText, ClientError> {
-        let mut url = self.url(path);
+        let mut url = self.url(path)?;
         let query = wait_query(wait);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -325,12 +325,16 @@ impl ApiClient {
         self.answer(request.send(body).map_err(|error| self.failed(&error))?)
     }
 
-    fn url(&self, path: &[&str]) -> Url {
+    /// The address of what is at this path. A part of it that would lead elsewhere is no name of anything.
+    fn url(&self, path: &[&str]) -> Result<Url, ClientError> {
+        if let Some(name) = path.iter().find(|name| name.is_empty() || check::is_step(name)) {
+            return Err(ClientError::Name((*name).to_owned()));
+        }
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        url
+        Ok(url)
     }
 
     fn answer(&self, mut response: Response<Body>) -> Result<ResponseText, ClientError> {

@@ -16,14 +16,14 @@ impl ApiClient {
     pub fn pause(&self, target: &str, why: Option<String>) -> Result<PauseView, ClientError> {
         let body =
             serde_json::to_string(&PauseRequest { why }).map_err(|error| self.foreign(&error.to_string()))?;
-        let url = self.url(&["api", "pauses", target]);
+        let url = self.url(&["api", "pauses", target])?;
         let request = self.agent.put(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         self.parsed(self.send_body(self.said_by_whom(request), &body)?)
     }
 
     /// Ends a pause.
     pub fn resume(&self, target: &str) -> Result<ResumedView, ClientError> {
-        let url = self.url(&["api", "pauses", target]);
+        let url = self.url(&["api", "pauses", target])?;
         let request = self.agent.delete(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         let request = self.authorized(self.said_by_whom(request));
         self.parsed(self.answer(request.call().map_err(|error| self.failed(&error))?)?)

@@ -19,7 +19,7 @@ impl ApiClient {
     /// Makes a token.
     pub fn create_token(&self, wanted: &TokenRequest) -> Result<MadeTokenView, ClientError> {
         let body = serde_json::to_string(wanted).map_err(|error| self.foreign(&error.to_string()))?;
-        let url = self.url(&["api", "tokens"]);
+        let url = self.url(&["api", "tokens"])?;
         self.parsed(self.send_text(self.said_by_whom(self.agent.post(url.as_str())), None, &body)?)
     }
 
@@ -30,13 +30,13 @@ impl ApiClient {
         wanted: &TokenRotationRequest,
     ) -> Result<MadeTokenView, ClientError> {
         let body = serde_json::to_string(wanted).map_err(|error| self.foreign(&error.to_string()))?;
-        let url = self.url(&["api", "tokens", name, "rotate"]);
+        let url = self.url(&["api", "tokens", name, "rotate"])?;
         self.parsed(self.send_text(self.said_by_whom(self.agent.post(url.as_str())), None, &body)?)
     }
 
     /// Removes a token.
     pub fn remove_token(&self, name: &str) -> Result<TokenRemovedView, ClientError> {
-        let url = self.url(&["api", "tokens", name]);
+        let url = self.url(&["api", "tokens", name])?;
         let request = self.agent.delete(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
         let request = self.authorized(self.said_by_whom(request));
         self.parsed(self.answer(request.call().map_err(|error| self.failed(&error))?)?)

@@ -30,6 +30,16 @@ fn mistakes_of_usage_exit_with_2_and_say_what_would_be_right() {
         (&["config", "--cancel-grace-seconds", "3"], "set that instead"),
         (&["status", "--url", "localhost:7420"], "is no address"),
         (&["top"], "draws on a terminal"),
+        (&["variable", "set", "..", "x"], "\"..\" cannot be a name here"),
+        (&["variable", "show", ".."], "\"..\" cannot be a name here"),
+        (&["variable", "remove", "."], "\".\" cannot be a name here"),
+        (&["workflow", "show", ""], "\"\" cannot be a name here"),
+        (&["organization", "set", ".."], "\"..\" cannot be a name here"),
+        (&["schedule", "run", ".."], "\"..\" cannot be a name here"),
+        (&["schedule", "pause", ""], "\"\" cannot be a name here"),
+        (&["webhook", "show", "."], "\".\" cannot be a name here"),
+        (&["limit", "remove", ".."], "\"..\" cannot be a name here"),
+        (&["token", "remove", ".."], "\"..\" cannot be a name here"),
     ] {
         let said = run(&installation, arguments);
         assert_eq!(said.code, 2, "{arguments:?}: {}", said.err);

@@ -284,9 +284,18 @@ function groupSize(waiting) {
 }
 
 function pausePathOf(target) {
-  return `/api/pauses/${encodeURIComponent(target)}`;
+  return `/api/pauses/${part(target)}`;
 }
 
 function pathOf(executionId, ...more) {
-  return ["/api/executions", encodeURIComponent(executionId), ...more].join("/");
+  return ["/api/executions", part(executionId), ...more].join("/");
+}
+
+/** A name as a part of a path. What would lead elsewhere is none. */
+function part(name) {
+  if (["", ".", ".."].includes(name)) {
+    const problem = `"${name}" cannot be a name here: in the address of a request it would stand for another place`;
+    throw new InvalidRequest(problem, [problem]);
+  }
+  return encodeURIComponent(name);
 }

@@ -282,6 +282,11 @@ test("what is not there", async () => {
     });
   }
   await assert.rejects(client.get("../pool"), { name: "InvalidRequest", message: /UUID/ });
+  for (const name of ["", ".", ".."]) {
+    for (const ask of ["get", "cancel", "explain", "pause", "resume"]) {
+      await assert.rejects(async () => client[ask](name), { name: "InvalidRequest", message: /cannot be a name here/ });
+    }
+  }
   assert.equal((await client.cancel(nobody)).outcome, "unknown");
 });
 

@@ -123,7 +123,15 @@ class Patience:
 
 def execution_path(execution_id: str, *more: str) -> str:
     """The path of an execution, or of what belongs to it."""
-    return "/".join(("/api/executions", quote(execution_id, safe=""), *more))
+    return "/".join(("/api/executions", _part(execution_id), *more))
+
+
+def _part(name: str) -> str:
+    """A name as a part of a path. What would lead elsewhere is none."""
+    if name in ("", ".", ".."):
+        problem = f"{name!r} cannot be a name here: in the address of a request it would stand for another place"
+        raise InvalidRequest(problem, [problem])
+    return quote(name, safe="")
 
 
 def ask(request: Request, patience: Patience) -> Plan[Any]:
@@ -417,7 +425,7 @@ def limits(patience: Patience) -> Plan[List[records.Limit]]:
 
 
 def _pause_path(target: str) -> str:
-    return f"/api/pauses/{quote(target, safe='')}"
+    return f"/api/pauses/{_part(target)}"
 
 
 def interrupted(error: Exception, patience: Patience) -> Plan[None]:

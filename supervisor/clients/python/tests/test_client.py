@@ -252,6 +252,10 @@ def test_what_is_not_there(client: Client) -> None:
         list(client.logs(nobody, follow=True))
     with pytest.raises(InvalidRequest, match="UUID"):
         client.get("../pool")
+    for name in ("", ".", ".."):
+        for ask in (client.get, client.cancel, client.explain, client.pause, client.resume):
+            with pytest.raises(InvalidRequest, match="cannot be a name here"):
+                ask(name)
     assert client.cancel(nobody).outcome == "unknown"
 
 

@@ -64,6 +64,17 @@ pub fn name(text: &str) -> Result<(), String> {
     }
 }
 
+/// The rule of names that something is defined under: requests have them in their addresses.
+pub fn defined_name(text: &str) -> Result<(), String> {
+    name(text)?;
+    if is_step(text) { Err("must not be . or ..: no request could name it".to_owned()) } else { Ok(()) }
+}
+
+/// True of what is a step in an address, and so no name in one.
+pub fn is_step(text: &str) -> bool {
+    matches!(text, "." | "..")
+}
+
 /// The rule of time limits, in seconds.
 pub fn timeout(seconds: f64) -> Result<(), String> {
     // Also false for what is no number.
@@ -125,12 +136,12 @@ pub fn limit_names(names: &[String]) -> Result<(), String> {
 
 /// The rule of names of limits. What has a slash is a workflow's own.
 pub fn limit_name(name: &str) -> Result<(), String> {
-    if is_word(name, LIMIT_NAME_MAX_BYTES) && !name.contains([':', '/']) {
+    if is_word(name, LIMIT_NAME_MAX_BYTES) && !name.contains([':', '/']) && !is_step(name) {
         return Ok(());
     }
     let found = quote(&format!("{name:?}"));
     Err(format!(
-        "must be a name of 1 to {LIMIT_NAME_MAX_BYTES} bytes without spaces, colons and slashes, not {found}"
+        "must be a name of 1 to {LIMIT_NAME_MAX_BYTES} bytes without spaces, colons and slashes, and neither . nor .., not {found}"
     ))
 }
 

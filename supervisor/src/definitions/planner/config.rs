@@ -25,7 +25,7 @@ impl Planner {
         let section = section(organization, is_secret);
         let subject = EditSubject { section: &section, name: key };
         let Some(owner) = self.owner(subject, organization) else { return };
-        if let Err(message) = check::name(key) {
+        if let Err(message) = check::defined_name(key) {
             return self.refuse(subject, None, format!("the key {message}"));
         }
         let found = self.config.get(&(owner, key.to_owned())).cloned();

@@ -98,8 +98,9 @@ impl Planner {
     }
 
     fn check_schedule(&mut self, subject: EditSubject<'_>, wanted: &ScheduleDefinition) -> bool {
-        let name = if check::is_word(&wanted.name, NAME_MAX_BYTES) && !wanted.name.contains('/') {
-            Ok(())
+        let is_plain = check::is_word(&wanted.name, NAME_MAX_BYTES) && !wanted.name.contains('/');
+        let name = if is_plain {
+            check::defined_name(&wanted.name)
         } else {
             Err(format!("must be 1 to {NAME_MAX_BYTES} characters without spaces and slashes"))
         };

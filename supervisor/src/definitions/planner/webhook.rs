@@ -101,7 +101,7 @@ impl Planner {
         let name = if wanted.name == OF_REQUESTS {
             Err("is how deliveries are called that requests ask for".to_owned())
         } else if check::is_word(&wanted.name, NAME_MAX_BYTES) && !wanted.name.contains('/') {
-            Ok(())
+            check::defined_name(&wanted.name)
         } else {
             Err(format!("must be 1 to {NAME_MAX_BYTES} characters without spaces and slashes"))
         };

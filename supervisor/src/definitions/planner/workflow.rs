@@ -118,7 +118,7 @@ impl Planner {
             or_empty(function)
         };
         let checks = [
-            ("name", check::name(&wanted.name)),
+            ("name", check::defined_name(&wanted.name)),
             ("path", or_empty(path).and_then(|()| check_path(path))),
             ("function", function_alone),
             ("language", or_empty(language)),

@@ -49,6 +49,25 @@ fn what_the_file_does_not_name_stays_unless_it_is_pruned() {
 }
 
 #[test]
+fn nothing_is_called_as_a_step_in_an_address_is() {
+    for name in [".", ".."] {
+        for table in [
+            format!("[workflows.\"{name}\"]"),
+            format!("[organizations.\"{name}\"]"),
+            format!("[limits.\"{name}\"]\ntotal = 1"),
+            format!("[config.global]\n\"{name}\" = 1"),
+            format!("[schedules.\"{name}\"]\nworkflow = 'w'\ncron = '@daily'"),
+            format!("[webhooks.\"{name}\"]\nurl = 'https://example.com'"),
+        ] {
+            let (wanted, _) = parse("f", &table).unwrap();
+            let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&Definitions::default());
+            let problems = plan(&Definitions::default(), &edits).unwrap_err();
+            assert_eq!(problems.len(), 1, "{table}: {problems:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_wrong_in_a_file_is_told_with_its_line_and_the_nearest_right_word() {
     let told = |file: &str| parse("muster.defs.toml", file).unwrap_err().to_string();
     let unknown = told("[workflows.w]\ntiemout_seconds = 3\n");

@@ -40,7 +40,11 @@ const exactly = text => JSON.parse(text, (_, value, at) => typeof value === "num
 export const ask = async path => (await request(path)).json();
 export const askExactly = async path => exactly(await (await request(path)).text());
 export const tell = async (method, path, body) => (await request(path, { method, body: body && JSON.stringify(body) })).json();
-export const part = name => encodeURIComponent(name);
+/** A name as a part of a path. What would lead elsewhere is none. */
+export const part = name => {
+  if (["", ".", ".."].includes(name)) throw new Error(`"${name}" cannot be a name`);
+  return encodeURIComponent(name);
+};
 /** The name of something in an address, with the organization it belongs to. */
 export const named = (kind, name, organization) => `api/${kind}/${part(name)}${organization ? `?organization=${part(organization)}` : ""}`;
 /** JSON as somebody typed it, with its numbers as they are. */
