@@ -13,6 +13,9 @@ use crate::settings::Settings;
 /// With less room than this the outbox may not hold what ends while the database is away.
 const ROOM_MIN_BYTES: u64 = 256 * 1024 * 1024;
 
+/// The file in it that a supervisor holds.
+const LOCK: &str = "lock";
+
 /// What is known of the data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DataDirFacts {
@@ -48,9 +51,17 @@ fn look(path: PathBuf) -> DataDirFacts {
         exists: standing == absolute,
         refused: allowed.err(),
         rights: if standing == absolute { private::look(&absolute).ok() } else { None },
-        holder: holder(&absolute.join("lock")),
+        holder: holder(&absolute.join(LOCK)),
         room_bytes: statvfs(standing).map_or(u64::MAX, |room| room.f_bavail.saturating_mul(room.f_frsize)),
         path,
+    }
+}
+
+/// Whether no supervisor has this data directory. Not when that cannot be seen.
+pub(super) fn is_nobodys(data_dir: &Path) -> bool {
+    match File::open(data_dir.join(LOCK)) {
+        Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockShared).is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -145,10 +156,12 @@ mod tests {
     fn whoever_holds_the_lock_is_named_and_not_disturbed() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(look(folder.path().to_owned()).holder, None);
+        assert!(is_nobodys(folder.path()) && is_nobodys(&folder.path().join("absent")));
         let held = DataDir::lock(folder.path()).unwrap();
         let note = format!("process {}", std::process::id());
         assert_eq!(look(folder.path().to_owned()).holder.as_deref(), Some(note.as_str()));
         assert_eq!(finding_for(&look(folder.path().to_owned())).verdict, Severity::Ok);
+        assert!(!is_nobodys(folder.path()));
         drop(held);
         assert_eq!(look(folder.path().to_owned()).holder, None);
         DataDir::lock(folder.path()).unwrap();

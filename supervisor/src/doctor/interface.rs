@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
+use super::files::is_nobodys;
 use super::finding::DoctorFinding;
 use crate::access::{TOKEN_FILE, known_to, read_main};
 use crate::client::{ApiClient, reachable};
@@ -18,10 +19,12 @@ const TOKEN_MIN_BYTES: usize = 16;
 #[derive(Debug)]
 enum Occupant {
     Nobody,
-    /// A supervisor answers there.
+    /// The supervisor of this data_dir answers there.
     Supervisor {
         ready: bool,
     },
+    /// A supervisor answers there, and none has this data_dir.
+    OtherSupervisor,
     /// Somebody else.
     Stranger,
     /// It cannot be listened on for another reason.
@@ -35,7 +38,10 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
             "off: http_bind is empty, so no API, dashboard, health or metrics",
         )];
     };
-    let occupant = occupant(address, known_to(settings)).await;
+    let mut occupant = occupant(address, known_to(settings)).await;
+    if matches!(occupant, Occupant::Supervisor { .. }) && is_nobodys(&settings.data_dir) {
+        occupant = Occupant::OtherSupervisor;
+    }
     let mut findings = vec![finding_for(address, &occupant)];
     findings.extend(judge_token(address.ip(), &look_at_token(settings)));
     findings
@@ -88,6 +94,11 @@ fn finding_for(address: SocketAddr, occupant: &Occupant) -> DoctorFinding {
             "http",
             format!("a supervisor answers on {address}, and is not ready"),
             format!("see http://{}/readyz", reachable(address)),
+        ),
+        Occupant::OtherSupervisor => DoctorFinding::fail(
+            "http",
+            format!("a supervisor of another data_dir answers on {address}"),
+            "end that supervisor, or set another http_bind",
         ),
         Occupant::Stranger => DoctorFinding::fail(
             "http",
@@ -142,6 +153,7 @@ mod tests {
         assert_eq!(verdict(Occupant::Nobody), Severity::Ok);
         assert_eq!(verdict(Occupant::Supervisor { ready: true }), Severity::Ok);
         assert_eq!(verdict(Occupant::Supervisor { ready: false }), Severity::Warn);
+        assert_eq!(verdict(Occupant::OtherSupervisor), Severity::Fail);
         assert_eq!(verdict(Occupant::Stranger), Severity::Fail);
         assert_eq!(verdict(Occupant::Refused(io::ErrorKind::AddrNotAvailable.into())), Severity::Fail);
     }

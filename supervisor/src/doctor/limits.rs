@@ -7,6 +7,9 @@ use super::finding::DoctorFinding;
 use crate::service::pool_config;
 use crate::settings::Settings;
 
+/// What the finding is called: `limits` and `files` are walls around workers.
+const CHECK: &str = "open-files";
+
 pub(super) fn check(settings: &Settings) -> DoctorFinding {
     // The soft limit does not matter: a supervisor raises it to the hard one when it starts.
     let hard = getrlimit(Resource::Nofile).maximum;
@@ -31,17 +34,13 @@ pub(super) fn judge_walls(walls: Vec<Wall>) -> impl Iterator<Item = DoctorFindin
 /// `processes` is the most there can be at once, with those that leave and those that replace them.
 fn finding_for(workers: usize, processes: usize, hard: Option<u64>) -> DoctorFinding {
     let (least, most) = (descriptors_for(workers), descriptors_for(processes));
-    let Some(hard) = hard else { return DoctorFinding::ok("limits", "open files: no limit") };
+    let Some(hard) = hard else { return DoctorFinding::ok(CHECK, "open files: no limit") };
     let seen = format!("open files: {hard} allowed, up to {most} needed for {workers} workers");
     if hard >= most {
-        return DoctorFinding::ok("limits", seen);
+        return DoctorFinding::ok(CHECK, seen);
     }
     let fix = format!("set LimitNOFILE={most} in the unit (nofile in limits.conf), or lower max_workers");
-    if hard < least {
-        DoctorFinding::fail("limits", seen, fix)
-    } else {
-        DoctorFinding::warn("limits", seen, fix)
-    }
+    if hard < least { DoctorFinding::fail(CHECK, seen, fix) } else { DoctorFinding::warn(CHECK, seen, fix) }
 }
 
 #[cfg(test)]

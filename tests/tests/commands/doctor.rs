@@ -58,6 +58,9 @@ fn the_embedded_default_is_well_before_its_first_start_and_nothing_is_made() {
     let (seen, _) = only(&report, "worker", "ok");
     assert!(seen.contains("javascript") && seen.contains("ready in"), "{seen}");
     assert!(only(&report, "database", "ok").0.contains("not there yet"), "{report:#}");
+    for finding in report["findings"].as_array().unwrap() {
+        only(&report, finding["check"].as_str().unwrap(), finding["verdict"].as_str().unwrap());
+    }
     assert!(!installation.path("data").exists(), "it made the data directory");
 
     let text = run(&installation, &["doctor"]);
@@ -133,6 +136,18 @@ fn a_launcher_is_told_with_what_it_costs_and_a_worker_by_itself_has_none() {
     let (_, report) = doctor(&installed().worker(["env", "SET=by it", &worker]));
     let seen = findings(&report, "launcher")[0]["seen"].as_str().unwrap();
     assert!(seen.ends_with("ms more for each start"), "{seen}");
+}
+
+#[test]
+fn an_address_that_another_supervisor_has_is_taken() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let other = installed().setting("http_bind", installation.url().trim_start_matches("http://"));
+    let (code, report) = doctor(&other);
+    let (seen, fix) = only(&report, "http", "fail");
+    assert_eq!(code, 1, "{report:#}");
+    assert!(seen.contains("a supervisor of another data_dir answers on"), "{seen}");
+    assert!(fix.contains("another http_bind"), "{fix}");
 }
 
 #[test]
