@@ -28,6 +28,7 @@ mod submits;
 mod supervisor;
 mod tasks;
 mod webhooks;
+mod workflows_dir;
 
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use confinement::{ConfinementError, confinement};

@@ -23,6 +23,7 @@ use super::start::StartError;
 use super::starting::Starting;
 use super::supervisor::{ReloadSettings, Supervisor};
 use super::tasks::Tasks;
+use super::workflows_dir;
 use crate::access::{Access, MainToken, TokenError, dashboard_url};
 use crate::api::ApiService;
 use crate::client::reachable;
@@ -71,6 +72,7 @@ pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunEr
     vital::end_on_panic();
     let connections_max = check_descriptors(&settings);
     say_walls(&settings);
+    workflows_dir::say_if_missing(&settings);
     report_violations_to(|id, seen| {
         tracing::error!(
             invariant = id,

@@ -94,6 +94,7 @@ impl Supervisor {
         self.preparer.set_default_timeout(new.execution_timeout);
         self.core.descriptions.set_workflows_dir(super::core::absolute_workflows_dir(&new));
         self.core.executor.handle().reload(spec, pool);
+        super::workflows_dir::say_if_missing(&new);
         if !fixed.is_empty() {
             tracing::warn!(settings = fixed.join(", "), "changed settings that count from the next start on");
         }

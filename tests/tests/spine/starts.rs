@@ -132,3 +132,16 @@ fn a_start_that_waits_for_its_database_answers_and_ends_on_sigterm() {
     assert_eq!(supervisor.client().get("/api/pool").status, 503);
     assert!(supervisor.terminate(Duration::from_secs(5)).success());
 }
+
+#[test]
+fn a_folder_of_workflows_that_is_not_there_is_told_at_the_start() {
+    let installation = Installation::new();
+    let absent = installation.path("typo");
+    let installation = installation.setting("workflows_dir", absent.display());
+    let supervisor = installation.start();
+    let log = supervisor.log();
+    let told = log.lines().find(|line| line.contains("workflows_dir cannot be read")).unwrap_or_default();
+    assert!(told.contains("WARN") && told.contains(&absent.display().to_string()), "{log}");
+    let plain = Installation::new();
+    assert!(!plain.start().log().contains("workflows_dir cannot be read"));
+}
