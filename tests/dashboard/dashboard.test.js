@@ -230,6 +230,15 @@ test("limits: one is changed, a queue is paused and resumed", async () => {
   await said(`queue:${name} may start again`);
 });
 
+test("an execution by an id that is no workflow's is shown with it, and not as inline code", async () => {
+  const workflow = "00000000-0000-5000-8000-00000000dead";
+  const { execution_id: id } = await stand.ask("POST", "api/executions", { workflow_id: workflow });
+  await page.go("executions");
+  await row("Executions", `(workflow ${workflow})`).first().waitFor();
+  await page.go(`execution?id=${id}`);
+  await page.locator("#title", { hasText: workflow }).waitFor();
+});
+
 test("variables and secrets: both are set, and no secret is ever shown", async () => {
   await page.go("configuration");
   await button(page, "Set a variable…").click();

@@ -2,7 +2,7 @@
 import { ask, askExactly, request, tell } from "./api.js";
 import { $, list, make, pairs, section, set, table } from "./dom.js";
 import { confirmed } from "./form.js";
-import { OVER, compact, executionLink, executionsLink, mebibytes, moment, precise, pretty, time, took, waitsFor } from "./format.js";
+import { OVER, called, compact, executionLink, executionsLink, mebibytes, moment, precise, pretty, time, took, waitsFor } from "./format.js";
 import { begin, button, pool } from "./page.js";
 import { logView } from "./log.js";
 import { timeline } from "./timeline.js";
@@ -70,8 +70,8 @@ function show() {
   if (!row) return;
   const over = OVER.includes(row.status);
   times.show(row, events);
-  set($("title"), row.workflow || "(inline code)");
-  document.title = `${row.status} ${row.workflow || "(inline code)"} · Muster`;
+  set($("title"), called(row));
+  document.title = `${row.status} ${called(row)} · Muster`;
   set(pill, row.status, `pill ${row.status}`);
   cancel.hidden = over; retry.hidden = !over; frames.hidden = !over || row.status === "SUCCESS";
   const again = row.retry_of && make("a", { href: executionLink(row.retry_of) }, row.retry_of), of = row.workflow && make("a", { href: executionsLink({ workflow: row.workflow }) }, row.workflow);

@@ -23,6 +23,8 @@ export const pretty = value => value == null ? "" : cut(JSON.stringify(value, nu
 export const compact = value => { const text = JSON.stringify(value) ?? ""; return text.length > 300 ? `${text.slice(0, 300)}…` : text; };
 /** The end of an id: its beginning is the time, and the same for all that came together. */
 export const short = id => id.slice(-12);
+/** What an execution runs: a name, else the id of a workflow that nobody knows, else code that came with it. */
+export const called = one => one.workflow || (one.workflow_id ? `(workflow ${one.workflow_id})` : "(inline code)");
 export const executionLink = id => `execution?id=${encodeURIComponent(id)}`;
 export const executionsLink = filter => `executions?${new URLSearchParams(filter)}`;
 

@@ -5,7 +5,7 @@ import { chartsSection } from "./charts.js";
 import { $, list, make, pairs, section, set } from "./dom.js";
 import { showLimits, showQueues } from "./fills.js";
 import { confirmed } from "./form.js";
-import { coarse, count, executionLink, mebibytes } from "./format.js";
+import { called, coarse, count, executionLink, mebibytes } from "./format.js";
 import { act, begin, button, pool } from "./page.js";
 import { executionTable } from "./rows.js";
 import { verdictLine } from "./verdict.js";
@@ -80,7 +80,7 @@ async function readAll() {
   samples.push({ at: now, all, bad: (finished.FAILED ?? 0) + (finished.TIMEOUT ?? 0), of: pool.supervisor });
   samples = samples.filter(({ at }) => at > now - KEPT_MS);
   sessionStorage.setItem(SAMPLES, JSON.stringify(samples));
-  for (const one of page.executions) names.set(one.execution_id, one.workflow || "(inline code)");
+  for (const one of page.executions) names.set(one.execution_id, called(one));
   executions.show(page.executions);
   showLimits(limits, found.limits);
   noLimits.hidden = found.limits.length > 0;

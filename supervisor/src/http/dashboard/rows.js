@@ -1,6 +1,6 @@
 // The table of executions, as the overview and the list show it.
 import { make, set, table } from "./dom.js";
-import { ago, executionLink, moment, short, took, waitsFor } from "./format.js";
+import { ago, called, executionLink, moment, short, took, waitsFor } from "./format.js";
 import { pool } from "./page.js";
 
 const outcome = one => {
@@ -14,9 +14,9 @@ export function executionTable(label, none) {
     columns: [
       { name: "Workflow", kind: "lead", width: "24%", make: () => {
         const link = make("a");
-        link.update = one => { link.href = executionLink(one.execution_id); set(link, one.workflow || "(inline code)"); };
+        link.update = one => { link.href = executionLink(one.execution_id); set(link, called(one)); };
         return link;
-      }, title: one => one.workflow },
+      }, title: called },
       { name: "Status", width: "7rem", make: () => {
         const pill = make("span");
         pill.update = one => set(pill, one.status, `pill ${one.status}`);
