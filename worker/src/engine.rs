@@ -81,6 +81,11 @@ impl Engines {
         self.engines.iter().find_map(|engine| engine.language()).unwrap_or("rust")
     }
 
+    /// True if a workflow may be a file, and not only what is built in.
+    pub(crate) fn runs_files(&self) -> bool {
+        self.engines.iter().any(|engine| engine.language().is_some())
+    }
+
     /// Loads everything; gives the names of what can be run.
     pub(crate) fn init(&mut self, init: &Init) -> Result<Vec<String>, ErrorInfo> {
         for engine in &mut self.engines {

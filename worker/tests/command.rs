@@ -5,6 +5,7 @@
 mod support;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -123,6 +124,41 @@ fn list_names_the_workflows() {
     let output = worker(&["list", "--workflows-dir", "/nowhere"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--workflows-dir DIR"));
+}
+
+/// Runs a program that has workflows of its own in a folder that holds nothing.
+fn in_empty_folder(program: &Path, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());
+    command.env_remove("MUSTER_PROTOCOL").env_remove("MUSTER_WORKFLOWS_DIR");
+    command.env("MUSTER_CONFORMANCE", "1").output().unwrap()
+}
+
+#[test]
+fn what_is_built_in_needs_no_folder_of_workflows() {
+    let worker = Path::new(env!("CARGO_BIN_EXE_worker"));
+    let rust_worker = worker.with_file_name("examples").join("rust_worker");
+    let output = in_empty_folder(&rust_worker, &["list"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).lines().any(|line| line.starts_with("primes ")), "{}", text(&output.stdout));
+    assert_eq!(text(&output.stderr), "");
+    let output = in_empty_folder(&rust_worker, &["run", "primes", "--params", "{\"below\": 10}"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("4\n", ""));
+    // No folder would help.
+    let output = in_empty_folder(&rust_worker, &["run", "prime"]);
+    assert!(text(&output.stderr).contains("near names: primes"), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("folder"), "{}", text(&output.stderr));
+
+    // One that also runs files says what is missing where that matters.
+    let output = in_empty_folder(worker, &["run", "conformance.echo", "--params", "7"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("7\n", ""));
+    let output = in_empty_folder(worker, &["run", "hello"]);
+    assert!(text(&output.stderr).contains("--workflows-dir DIR"), "{}", text(&output.stderr));
+    let output = in_empty_folder(worker, &["list"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("conformance.echo"));
+    assert!(text(&output.stderr).contains("--workflows-dir DIR"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -2,15 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use muster_protocol::{JsonBytes, RunOutcome};
+use muster_protocol::{CodeSource, JsonBytes, RunOutcome};
 
 use super::arguments::FolderFlags;
 use super::terminal::TerminalLine;
 use crate::engine::{Engines, Init};
-use crate::run::{Downlink, Waker, WorkerRun};
+use crate::run::{Downlink, RunRequest, Waker, WorkerRun};
 use crate::serve::exit;
 
 /// Why a command line cannot be followed, and the exit code that means.
@@ -40,20 +41,23 @@ pub(super) struct LocalRun {
 }
 
 impl LocalRun {
-    /// Gets the engines ready. A folder that is not there is named, if the workflow is to be found in it.
-    pub(super) fn open(mut engines: Engines, folder: &FolderFlags, is_named: bool) -> Result<Self, Refusal> {
+    /// Gets the engines ready for this run. A folder that is not there is named, if the workflow can only be in it.
+    pub(super) fn open(
+        mut engines: Engines,
+        folder: &FolderFlags,
+        request: &RunRequest,
+    ) -> Result<Self, Refusal> {
         let workflows_dir = std::path::absolute(&folder.workflows_dir)
             .map_err(|error| format!("--workflows-dir {}: {error}", folder.workflows_dir.display()))?;
-        if is_named && !workflows_dir.is_dir() {
-            let folder = workflows_dir.display();
-            exit::complain(&format!("there is no folder {folder}; name yours with --workflows-dir DIR"));
-        }
         let memory_limit_mb = Some(folder.memory_limit_mb);
-        if let Err(error) =
-            engines.init(&Init { workflows_dir: Some(workflows_dir), memory_limit_mb, ..Init::default() })
-        {
-            let message = format!("cannot start: {}", error.message);
-            return Err(Refusal { code: exit::INIT_FAILED, message });
+        let init = Init { workflows_dir: Some(workflows_dir.clone()), memory_limit_mb, ..Init::default() };
+        let there = engines.init(&init).map_err(|error| Refusal {
+            code: exit::INIT_FAILED,
+            message: format!("cannot start: {}", error.message),
+        })?;
+        let is_file = matches!(request.source, CodeSource::Named) && !there.contains(&request.workflow);
+        if is_file && engines.runs_files() && !workflows_dir.is_dir() {
+            exit::complain(&no_folder(&workflows_dir));
         }
         let waker = Arc::new(Waker::new().map_err(|error| format!("cannot make an eventfd: {error}"))?);
         Ok(Self { engines, waker })
@@ -74,6 +78,12 @@ impl LocalRun {
         let line: Rc<dyn Downlink> = Rc::new(TerminalLine { waker: self.waker });
         run.conclude(self.engines.run(run, &line))
     }
+}
+
+/// Says that the folder with the workflows is not there, and what to do.
+pub(super) fn no_folder(workflows_dir: &Path) -> String {
+    let folder = workflows_dir.display();
+    format!("there is no folder {folder}; name the one with your workflows with --workflows-dir DIR")
 }
 
 /// What workflows print must not end up in the result: stdout becomes stderr for them.

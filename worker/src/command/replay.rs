@@ -9,9 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_protocol::transcript::{Transcript, TranscriptHeader, beginning, side_by_side};
-use muster_protocol::{
-    CallResult, CodeSource, JsonBytes, LogLevel, LogRecord, RunOutcome, ToSupervisor, ToWorker,
-};
+use muster_protocol::{CallResult, JsonBytes, LogLevel, LogRecord, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Map, Value};
 
 use super::arguments::ReplayArguments as Options;
@@ -48,7 +46,7 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let request = request(execute.clone(), &config)
         .map_err(|reason| format!("{file}: cannot be replayed: {reason}"))?;
     let mut result_to = keep_stdout_for_the_result()?;
-    let here = LocalRun::open(engines, &options.folder, matches!(request.source, CodeSource::Named))?;
+    let here = LocalRun::open(engines, &options.folder, &request)?;
     introduce(&transcript.header, here.language());
 
     let (started, starts) = channel();

@@ -30,7 +30,7 @@ fn run_options(engines: Engines, mut options: Options) -> Result<u8, Refusal> {
     let request = request(&options, &config)?;
     let result_to = keep_stdout_for_the_result()?;
     let terminal = Arc::new(RunTerminal::new(config, state));
-    let here = LocalRun::open(engines, &options.folder, matches!(request.source, CodeSource::Named))?;
+    let here = LocalRun::open(engines, &options.folder, &request)?;
     let run = WorkerRun::new(request, Arc::clone(&terminal) as Arc<dyn Uplink>);
     let outcome = here.run(&run);
     Ok(report(&run, outcome, &terminal, result_to))
