@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 from .results import plain
 from .values import clean, may_be_unfit, shown
@@ -26,7 +26,7 @@ def fields_text(fields: Mapping[str, Any]) -> bytes:
     except Exception:
         is_plain = False
     if not is_plain:
-        text = _encoder.encode({_key(key): _tame(value, ()) for key, value in fields.items()})
+        text = _encoder.encode(_tame_items(fields, ()))
     encoded = text.encode("utf-8")
     if len(encoded) > _FIELDS_MAX_BYTES:
         return json.dumps({"cut": f"the fields were {len(encoded)} bytes"}).encode("utf-8")
@@ -55,10 +55,21 @@ def _tame(value: Any, above: Tuple[int, ...]) -> Any:
 
 def _tame_compound(value: Any, above: Tuple[int, ...]) -> Any:
     if isinstance(value, Mapping):
-        return {_key(key): _tame(inner, above) for key, inner in value.items()}
+        return _tame_items(value, above)
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_tame(inner, above) for inner in value]
     return _tame(plain(value), above)
+
+
+def _tame_items(items: Mapping[Any, Any], above: Tuple[int, ...]) -> Dict[str, Any]:
+    tamed: Dict[str, Any] = {}
+    for key, value in items.items():
+        name = _key(key)
+        # Keys of two types may be the same text.
+        while name in tamed:
+            name += f" ({type(key).__name__})"
+        tamed[name] = _tame(value, above)
+    return tamed
 
 
 def _key(key: Any) -> str:

@@ -5,9 +5,10 @@ The bounds and the words are those of every Muster SDK.
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .wire.limits import JSON_DEPTH_MAX
 
@@ -15,9 +16,15 @@ _PATH_MAX_CHARACTERS = 200
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_LONG_NUMBER = re.compile(rb"[0-9][0-9]{299}")
+# Text is searched for less when much of it is alike: digits are 0 here, quotes f, and true, false and null end alike.
+_ALIKE = bytes.maketrans(b'123456789"tanrluse', b"000000000faaaeeeee")
+_LONG_NUMBER = b"0" * 300
+_KEY_WITH_DIGIT, _KEY_LIKE_CONSTANT = b'0":'.translate(_ALIKE), b'"true":'.translate(_ALIKE)
 # Shorter text holds neither 300 digits nor 512 brackets.
 _SUSPECT_LEAST_BYTES = 300
+# Shorter text holds no key twice.
+_KEY_TWICE_LEAST_BYTES = len('{"1":1,"1":1}')
+_KEY_OF_NO_TEXT = re.compile(rb'"(?:-?[0-9][0-9.e+-]*|true|false|null)":')
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -65,7 +72,35 @@ def may_be_unfit(json_text: bytes) -> bool:
     # Not `in`: it takes what it looks for for a number first, and makes an error of that, which takes as long as the rest.
     if json_text.find(b"\\u0000") >= 0:
         return True
-    return len(json_text) >= _SUSPECT_LEAST_BYTES and (_LONG_NUMBER.search(json_text) is not None or is_too_deep(json_text))
+    size = len(json_text)
+    if size < _KEY_TWICE_LEAST_BYTES:
+        return False
+    alike = json_text.translate(_ALIKE)
+    if size >= _SUSPECT_LEAST_BYTES and (alike.find(_LONG_NUMBER) >= 0 or is_too_deep(json_text)):
+        return True
+    if alike.find(_KEY_WITH_DIGIT) < 0 and alike.find(_KEY_LIKE_CONSTANT) < 0:
+        return False
+    return _has_key_twice(json_text)
+
+
+def _has_key_twice(json_text: bytes) -> bool:
+    """True when an object has a key twice: keys that are no text become text, and fall together with one that is it."""
+    if _KEY_OF_NO_TEXT.search(json_text) is None:
+        return False
+    try:
+        _see_keys(json_text.decode())
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _refuse_twice(pairs: List[Tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key stands there twice")
+
+
+# Made before user code may replace what it is made of.
+_see_keys = json.JSONDecoder(object_pairs_hook=_refuse_twice).decode
 
 
 def is_too_deep(json_text: bytes) -> bool:
@@ -96,6 +131,9 @@ def find_unfit(value: Any, root: str, plain: Callable[[Any], Any]) -> str:
                 problem = _unfit_key(key)
                 if problem:
                     return f"a key of {_short(path)} {problem}" if path else f"a key {problem}"
+            problem = _keys_fall_together(one)
+            if problem:
+                return f"{_short(path) or 'the value'} {problem}"
             children = [(inner, step(path, _json_key(key))) for key, inner in one.items()]
         elif isinstance(one, (list, tuple)):
             children = [(inner, f"{path}[{at}]") for at, inner in enumerate(one)]
@@ -172,10 +210,24 @@ def _unfit_key(key: Any) -> str:
     return f"is {type(key).__name__} ({shown(key)}); JSON keys are strings"
 
 
+def _keys_fall_together(keys: Dict[Any, Any]) -> str:
+    kinds: Dict[str, str] = {}
+    for key in keys:
+        text, kind = _json_key(key), type(key).__name__
+        if text in kinds:
+            said = f'has the key "{clean(text)}" twice, of {kinds[text]} and of {kind}'
+            return f"{said}; JSON keys are strings, so keep one or rename it"
+        kinds[text] = kind
+    return ""
+
+
 def _json_key(key: Any) -> str:
+    """A key as it is written."""
     if isinstance(key, str):
-        return key
-    return {True: "true", False: "false", None: "null"}.get(key, str(key)) if not isinstance(key, float) else repr(key)
+        return str.__str__(key)
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    return float.__repr__(key) if isinstance(key, float) else int.__repr__(key)
 
 
 def step(path: str, key: str) -> str:

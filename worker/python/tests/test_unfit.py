@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from typing import Any
 
@@ -15,6 +16,11 @@ from supervisor import Run, Worker
 HALF_PAIR = "holds half of a surrogate pair, which is no text; cut text between whole characters"
 NUL = "holds the character U+0000, which databases do not keep; remove it"
 TOO_LARGE = "is a number that no double holds; write it as a string"
+KEEP_ONE = "JSON keys are strings, so keep one or rename it"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
 
 
 def nested(depth: int) -> Any:
@@ -34,6 +40,13 @@ def nested(depth: int) -> Any:
         ({"a": 10**400}, f"result.a {TOO_LARGE}"),
         ({"a": -(10**5000)}, f"result.a {TOO_LARGE}"),
         ({"a": (one for one in [])}, "result.a is of type builtins.generator; JSON has no such value; write list(...)"),
+        ({1: 2, "1": 3}, f'result has the key "1" twice, of int and of str; {KEEP_ONE}'),
+        ({"a": [{"b": {"null": 1, None: 2}}]}, f'result.a[0].b has the key "null" twice, of str and of NoneType; {KEEP_ONE}'),
+        ({"text": "x" * 400, "a": {False: 1, "false": 2}}, f'result.a has the key "false" twice, of bool and of str; {KEEP_ONE}'),
+        ({True: 1, "true": 2}, f'result has the key "true" twice, of bool and of str; {KEEP_ONE}'),
+        ({-1e16: 1, "-1e+16": 2}, f'result has the key "-1e+16" twice, of float and of str; {KEEP_ONE}'),
+        ({Level.LOW: 1, "1": 2}, f'result has the key "1" twice, of Level and of str; {KEEP_ONE}'),
+        ({1: [float("nan")]}, 'result["1"][0] is NaN; JSON has no such number, write null or a string instead'),
         ([float("-inf")], "result[0] is -Infinity; JSON has no such number, write null or a string instead"),
     ],
 )
@@ -51,6 +64,11 @@ def test_a_coroutine_that_nobody_awaited() -> None:
     with pytest.raises(InvalidResult, match="result.a is of type builtins.coroutine; JSON has no such value; put await before"):
         to_json({"a": forgotten})
     forgotten.close()
+
+
+@pytest.mark.parametrize("value", [{1: {"1": 2}, "2": [{"2": 1}, {2: 1}]}, {"true": 1, "x": {True: 1, None: 2, -1.5: 3}}])
+def test_a_key_may_stand_in_several_objects(value: Any) -> None:
+    assert to_json(value) == json.dumps(value, separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize("depth", [513, 900, 5000])
@@ -88,6 +106,8 @@ def test_parameters_that_python_would_change(text: bytes, message: str) -> None:
         ("state.set('k', {'a': ['x\\ud83d']})", f"state.set is refused: value.a[0] {HALF_PAIR}"),
         ("state.set('k\\0', 1)", f"state.set is refused: key {NUL}"),
         ("state.get('k\\ud83d')", f"state.get is refused: key {HALF_PAIR}"),
+        ("state.set('k', {'a': {2: 1, '2': 2}})", f'state.set is refused: value.a has the key "2" twice, of int and of str; {KEEP_ONE}'),
+        ("submit('w', {1: 1, '1': 2})", f'execution.submit is refused: params has the key "1" twice, of int and of str; {KEEP_ONE}'),
         ("submit('w', {'n': 10**400})", f"execution.submit is refused: params.n {TOO_LARGE}"),
         ("submit('w', {'n': float('nan')})", "execution.submit is refused: params.n is NaN; JSON has no such number"),
     ],
@@ -165,7 +185,7 @@ def main(params):
     loop = []
     loop.append(loop)
     fields = dict(nan=float("nan"), ok=[1, "x"], key={{(1, 2): 3}}, raw=b"x", at=datetime.date(2026, 1, 2), loop=loop,
-                  price=decimal.Decimal("1.10"), some={{1}}, half="\\ud83d", large=10**400, bad=bad, zero="\\0", deep={{"inf": [float("inf")]}})
+                  price=decimal.Decimal("1.10"), some={{1}}, half="\\ud83d", large=10**400, bad=bad, zero="\\0", deep={{"inf": [float("inf")]}}, twice={{1: 2, "1": 3}})
     context.log.info("m", **fields)
     logging.info("m", extra=fields)
 """
@@ -182,6 +202,7 @@ def main(params):
         "zero": "\ufffd",
         "deep": {"inf": ["inf"]},
         "large": "1" + "0" * 400,
+        "twice": {"1": 2, "1 (str)": 3},
         "bad": "<Bad, repr raised ValueError>",
     }
     run = shared.code(code)
