@@ -36,7 +36,7 @@ use serde_json::{Map, Value, json};
 use crate::command::TerminalLine;
 use crate::engine::Engine as _;
 use crate::run::{Downlink, RunRequest, Uplink, Waker, WorkerRun};
-use crate::sdk::{Context, NativeEngine, WorkflowError};
+use crate::sdk::{Context, NativeEngine, WorkflowError, write_json};
 pub use desk::{AskedCall, LoggedRecord, ReportedProgress, SubmittedExecution};
 use desk::{GivenAnswer, TestDesk};
 
@@ -174,7 +174,10 @@ impl TestContext {
 
     fn perform(&self, mut native: NativeEngine, params: &impl Serialize) -> Result<Value, WorkflowError> {
         native.init(&crate::engine::Init::default()).map_err(WorkflowError::from_info)?;
-        let run = self.new_run(JsonBytes::from(serde_json::to_vec(params)?));
+        let params = write_json(params, "params").map_err(|why| {
+            WorkflowError::new("InvalidParameters", format!("the parameters are refused: {why}"))
+        })?;
+        let run = self.new_run(JsonBytes::from(params));
         let line: Rc<dyn Downlink> = Rc::new(TerminalLine { waker: Arc::new(Waker::new()?) });
         let outcome = native.run(&run, &line).map(|outcome| run.conclude(outcome));
         match outcome {

@@ -83,3 +83,36 @@ fn time_and_cancels_end_a_workflow() {
     ctx.cancel("enough");
     assert!(context.check().unwrap_err().message().contains("enough"));
 }
+
+/// What a workflow gave that JSON does not have.
+#[test]
+fn a_number_that_json_does_not_have_is_refused() {
+    #[derive(Serialize)]
+    struct Ratio {
+        of: Option<u32>,
+        ratio: f64,
+    }
+    let ratio = || Ratio { of: None, ratio: f64::NAN };
+    let test = TestContext::new();
+    let told = |error: WorkflowError| (error.kind().to_owned(), error.message().to_owned());
+    let words = "ratio is NaN; JSON has no such number, write null or a string instead";
+
+    let error = test.run_blocking(move |_: Value, _| Ok(vec![ratio()]), &Value::Null).unwrap_err();
+    assert_eq!(told(error), ("InvalidResult".into(), format!("the result is refused: result[0].{words}")));
+
+    let ctx = test.context();
+    let error = ctx.wait(ctx.state().set("k", &ratio())).unwrap_err();
+    assert_eq!(told(error), ("InvalidValue".into(), format!("state.set is refused: value.{words}")));
+    let error = ctx.wait(ctx.submit("w", &ratio())).unwrap_err();
+    assert_eq!(told(error), ("InvalidValue".into(), format!("execution.submit is refused: params.{words}")));
+    assert!(test.calls().is_empty());
+
+    let error = test.run_blocking(|_: Value, _| Ok(1), &ratio()).unwrap_err();
+    assert_eq!(
+        told(error),
+        ("InvalidParameters".into(), format!("the parameters are refused: params.{words}"))
+    );
+
+    ctx.log().write(LogLevel::Info, "m", &ratio());
+    assert_eq!(test.logs()[0].fields, json!({ "of": null, "ratio": null, "fields_dropped": words }));
+}

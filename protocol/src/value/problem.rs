@@ -15,6 +15,12 @@ pub enum ValueProblem {
     /// A number above what a double holds.
     #[error("is a number that no double holds; write it as a string")]
     TooLarge,
+    /// What a language has for a number, and JSON has not.
+    #[error("is {number}; JSON has no such number, write null or a string instead")]
+    NoNumber {
+        /// `NaN`, `Infinity` or `-Infinity`.
+        number: &'static str,
+    },
     /// A number with a huge exponent.
     #[error("is a number with an exponent beyond {JSON_EXPONENT_MAX}; write it as a string")]
     Exponent,

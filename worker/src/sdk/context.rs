@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error::WorkflowError;
 use super::handles::{ConfigHandle, LogHandle, StateHandle};
+use super::json;
 use crate::run::{CancelRequest, RunContext, WorkerRun};
 
 /// An execution, as its workflow sees it. Cheap to clone, and usable from every thread.
@@ -164,7 +165,8 @@ impl Context {
         method: &str,
         params: &impl Serialize,
     ) -> Result<T, WorkflowError> {
-        let params = JsonBytes::from(serde_json::to_vec(params)?);
+        let written = json::write(params, "").map_err(|why| WorkflowError::not_written(method, why))?;
+        let params = JsonBytes::from(written);
         value::check(&params.0, "").map_err(|unfit| WorkflowError::refused(method, &unfit))?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.run.set_activity(&format!("last asked: {method}"));

@@ -3,6 +3,7 @@
 use muster_protocol::ErrorInfo;
 use muster_protocol::value::InvalidValue;
 
+use super::json::NotWritten;
 use crate::run::{CancelRequest, refused_call};
 
 /// Why a workflow failed, as its user will read it.
@@ -35,6 +36,14 @@ impl WorkflowError {
     /// The error of a call whose parameters cannot be kept.
     pub(crate) fn refused(method: &str, unfit: &InvalidValue) -> Self {
         Self::from_info(refused_call(method, unfit))
+    }
+
+    /// The error of a call whose parameters have no JSON text.
+    pub(crate) fn not_written(method: &str, why: NotWritten) -> Self {
+        match why {
+            NotWritten::NoJson(error) => error.into(),
+            NotWritten::NoNumber(unfit) => Self::refused(method, &unfit),
+        }
     }
 
     /// The error of a call, or of a panic.

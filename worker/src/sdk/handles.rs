@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::WorkflowError;
+use super::json::{self, NotWritten};
 use crate::run::WorkerRun;
 
 /// The log of an execution.
@@ -42,15 +43,26 @@ impl<'a> LogHandle<'a> {
 
     /// Any level, with further values: something that serializes to a JSON object, or `()`.
     ///
-    /// Never fails: fields that cannot be written are left out, and the record says so.
+    /// Never fails: fields that cannot be written are left out, NaN and the infinities are null, and the record says so.
     pub fn write(&self, level: LogLevel, message: impl AsRef<str>, fields: &impl Serialize) {
-        let fields = match serde_json::to_vec(fields) {
+        let fields = match json::write(fields, "") {
             Ok(fields) if fields == b"null" => JsonBytes::NONE,
             Ok(fields) => JsonBytes::from(fields),
-            Err(error) => JsonBytes::of(&json!({ "fields_dropped": error.to_string() })),
+            Err(why) => without_what_is_lost(fields, &why),
         };
         self.run.log(level, "", message.as_ref(), fields);
     }
+}
+
+/// The fields that can be written, and what is lost.
+fn without_what_is_lost(fields: &impl Serialize, why: &NotWritten) -> JsonBytes {
+    let kept = match why {
+        NotWritten::NoNumber(_) => serde_json::to_value(fields).ok(),
+        NotWritten::NoJson(_) => None,
+    };
+    let mut kept = kept.and_then(|kept| kept.as_object().cloned()).unwrap_or_default();
+    kept.insert("fields_dropped".to_owned(), why.to_string().into());
+    JsonBytes::of(&kept)
 }
 
 /// The configuration an execution may see: the organization's entries over the global ones.

@@ -3,12 +3,15 @@
 mod context;
 mod error;
 mod handles;
+mod json;
 mod native;
+mod number_search;
 mod policy;
 mod trace;
 
 pub use context::Context;
 pub use error::WorkflowError;
 pub use handles::{ConfigHandle, LogHandle, StateHandle};
+pub(crate) use json::write as write_json;
 pub(crate) use native::NativeEngine;
 pub use policy::WorkflowPolicy;

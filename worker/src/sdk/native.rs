@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::context::Context;
 use super::error::WorkflowError;
+use super::json;
 use super::policy::WorkflowPolicy;
 use crate::engine::{Engine, Init, Listed};
 use crate::run::{Downlink, WorkerRun};
@@ -174,7 +175,7 @@ fn decode<P: DeserializeOwned>(params: &JsonBytes) -> Result<P, WorkflowError> {
 }
 
 fn encode<R: Serialize>(result: &R) -> CallReply {
-    let json = serde_json::to_vec(result).map_err(|error| refused(&error))?;
+    let json = json::write(result, "result").map_err(|why| refused(&why))?;
     value::check(&json, "result").map_err(|unfit| refused(&unfit))?;
     Ok(JsonBytes::from(json))
 }
