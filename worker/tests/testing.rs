@@ -116,3 +116,19 @@ fn a_number_that_json_does_not_have_is_refused() {
     ctx.log().write(LogLevel::Info, "m", &ratio());
     assert_eq!(test.logs()[0].fields, json!({ "of": null, "ratio": null, "fields_dropped": words }));
 }
+
+#[test]
+fn an_error_is_shown_and_goes_with_other_errors() {
+    fn local() -> Result<(), Box<dyn std::error::Error>> {
+        let params = serde_json::from_str::<Value>("{}")?;
+        TestContext::new().run(order, &params)?;
+        Ok(())
+    }
+    fn shared() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Err(WorkflowError::new("", "without a kind"))?
+    }
+    let error = local().unwrap_err();
+    let words = "InvalidParameters: the parameters do not fit: missing field `item` at line 1 column 2";
+    assert_eq!((error.to_string().as_str(), format!("{error:#}").as_str()), (words, words));
+    assert_eq!(shared().unwrap_err().to_string(), "without a kind");
+}

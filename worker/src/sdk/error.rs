@@ -1,5 +1,8 @@
 //! How a workflow fails.
 
+use std::error::Error;
+use std::fmt;
+
 use muster_protocol::ErrorInfo;
 use muster_protocol::value::InvalidValue;
 
@@ -10,6 +13,29 @@ use crate::run::{CancelRequest, refused_call};
 ///
 /// Every `std::error::Error` becomes one with `?`: its type's name is the kind, its sources follow in the
 /// stack. An error made with [`new`](Self::new) has the kind it is given.
+///
+/// It is shown as `kind: message`. It is no `std::error::Error` itself, since all of those become one; it becomes a
+/// `Box<dyn Error>`, so that `?` takes it in a test:
+///
+/// ```
+/// use muster_worker::testing::TestContext;
+/// use muster_worker::{Context, WorkflowError};
+///
+/// fn half(number: u32, _ctx: Context) -> Result<u32, WorkflowError> {
+///     if number % 2 == 1 {
+///         return Err(WorkflowError::new("Odd", format!("{number} has no half")));
+///     }
+///     Ok(number / 2)
+/// }
+///
+/// fn check() -> Result<(), Box<dyn std::error::Error>> {
+///     assert_eq!(TestContext::new().run_blocking(half, &4)?, 2);
+///     let odd = TestContext::new().run_blocking(half, &3).unwrap_err();
+///     assert_eq!((odd.kind(), odd.to_string().as_str()), ("Odd", "Odd: 3 has no half"));
+///     Ok(())
+/// }
+/// # check().unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct WorkflowError {
     info: ErrorInfo,
@@ -62,7 +88,34 @@ impl WorkflowError {
     }
 }
 
-impl<E: std::error::Error> From<E> for WorkflowError {
+impl fmt::Display for WorkflowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.info.kind.is_empty() {
+            f.write_str(&self.info.message)
+        } else {
+            write!(f, "{}: {}", self.info.kind, self.info.message)
+        }
+    }
+}
+
+/// What a workflow failed with, as an error for those who know nothing of workflows.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct PlainError(WorkflowError);
+
+impl From<WorkflowError> for Box<dyn Error + Send + Sync> {
+    fn from(error: WorkflowError) -> Self {
+        Box::new(PlainError(error))
+    }
+}
+
+impl From<WorkflowError> for Box<dyn Error> {
+    fn from(error: WorkflowError) -> Self {
+        Box::new(PlainError(error))
+    }
+}
+
+impl<E: Error> From<E> for WorkflowError {
     fn from(error: E) -> Self {
         let mut info = ErrorInfo::new(kind_of(std::any::type_name::<E>()), error.to_string());
         let mut source = error.source();
