@@ -214,13 +214,13 @@ fn a_field_that_is_no_json_costs_itself_only() {
     let mut peer = Start::in_folder(&examples).ready();
     let code = "export default (p, ctx) => {
         const round = { n: 1 }; round.self = round;
-        ctx.log.info('m', { nan: NaN, big: 10n, at: new Date(0), map: new Map([['a', 1], [{}, 2]]), set: new Set([1]),
+        ctx.log.info('m', { nan: NaN, big: 10n, at: new Date(0), map: new Map([['a', 1], [{}, 2], [1, 3], ['1', 4]]), set: new Set([1]),
             symbol: Symbol('s'), round, ok: [1, 'x'], half: '\\ud83d', get bad() { throw new Error('why'); }, f: () => 1 });
     }";
     let seen = inline(&mut peer, code, "{}");
     assert_eq!(
         seen.logs[0].fields.parse::<Value>().unwrap(),
-        json!({ "nan": "NaN", "big": "10n", "at": "1970-01-01T00:00:00.000Z", "map": { "a": 1, "{}": 2 }, "set": [1],
+        json!({ "nan": "NaN", "big": "10n", "at": "1970-01-01T00:00:00.000Z", "map": { "a": 1, "{}": 2, "1": 3, "1 (string)": 4 }, "set": [1],
             "symbol": "Symbol(s)", "round": { "n": 1, "self": "[seen above]" }, "ok": [1, "x"], "half": "\u{fffd}",
             "bad": "[its getter threw: why]", "f": "[function f]" })
     );

@@ -242,7 +242,7 @@ function tameObject(value, above, ofError) {
   const inner = (one) => tame(one, above, ofError) ?? null;
   if (Array.isArray(value)) return value.map(inner);
   if (value instanceof Set) return [...value].map(inner);
-  if (value instanceof Map) return fromEntries([...value].map(([key, one]) => [show(key), inner(one)]));
+  if (value instanceof Map) return tameMap(value, inner);
   if (value instanceof RegExp) return String(value);
   if (typeof read(value, "toJSON") === "function") return tame(value.toJSON(), above, ofError);
   const entries = keys(value).map((key) => {
@@ -253,6 +253,17 @@ function tameObject(value, above, ofError) {
     }
   });
   return fromEntries(entries);
+}
+
+function tameMap(map, inner) {
+  const tamed = new Map();
+  for (const [key, value] of map) {
+    let name = show(key);
+    // Keys of two types may be shown alike.
+    while (tamed.has(name)) name += ` (${typeof key})`;
+    tamed.set(name, inner(value));
+  }
+  return fromEntries(tamed);
 }
 
 function partsOf(error) {

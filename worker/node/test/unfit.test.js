@@ -134,13 +134,13 @@ test("a field that is no JSON costs itself only", async () => {
   const run = await worker.code(`class CardDeclined extends Error {}
   export default (p, ctx) => {
     const round = { n: 1 }; round.self = round;
-    ctx.log.info("m", { nan: NaN, big: 10n, at: new Date(0), map: new Map([["a", 1], [{}, 2]]), set: new Set([1]),
+    ctx.log.info("m", { nan: NaN, big: 10n, at: new Date(0), map: new Map([["a", 1], [{}, 2]]), alike: new Map([[1, 1], ["1", 2], [{}, 3], [{}, 4]]), set: new Set([1]),
       symbol: Symbol("s"), round, ok: [1, "x"], half: "\\ud83d", get bad() { throw new Error("why"); }, f: () => 1 });
     ctx.log.error("failed", { error: new CardDeclined("no funds") });
     ctx.log.error("failed", new CardDeclined("no funds"));
   };`);
   assert.deepEqual(JSON.parse(run.records[0].fields), {
-    nan: "NaN", big: "10n", at: "1970-01-01T00:00:00.000Z", map: { a: 1, "{}": 2 }, set: [1], symbol: "Symbol(s)",
+    nan: "NaN", big: "10n", at: "1970-01-01T00:00:00.000Z", map: { a: 1, "{}": 2 }, alike: { 1: 1, "1 (string)": 2, "{}": 3, "{} (object)": 4 }, set: [1], symbol: "Symbol(s)",
     round: { n: 1, self: "[seen above]" }, ok: [1, "x"], half: "\ufffd", bad: "[its getter threw: why]", f: "[function f]",
   });
   for (const error of [JSON.parse(run.records[1].fields).error, JSON.parse(run.records[2].fields)]) {
