@@ -51,6 +51,9 @@ pub async fn edit(
 ) -> Result<PlanView, EditError> {
     for _ in 0..TRIES_MAX {
         let definitions = store.definitions().await?;
+        if !wish.is_allowed_by(&definitions) {
+            return Err(EditError::Contended);
+        }
         let changes = plan(&definitions, &wish.edits(&definitions)).map_err(EditError::Problems)?;
         let changes = sealed::sealed(changes, keys)?;
         let view = |is_applied| PlanView { changes: changes.iter().map(view::planned).collect(), is_applied };

@@ -18,6 +18,13 @@ use crate::schedules::{MISSED_SECONDS, MissedWord, OverlapWord, UTC};
 pub enum DefinitionWish {
     /// These things, and no others.
     Edits(Vec<DefinitionEdit>),
+    /// This one, while the definitions are at the version by which whoever wants it was found to be allowed to.
+    AllowedAt {
+        /// The version.
+        version: i64,
+        /// The change.
+        edit: DefinitionEdit,
+    },
     /// Everything that is named here; with `prune` nothing else.
     Whole {
         /// What is to be there.
@@ -28,10 +35,19 @@ pub enum DefinitionWish {
 }
 
 impl DefinitionWish {
+    /// False when it was allowed by definitions that have changed since.
+    pub(super) fn is_allowed_by(&self, definitions: &Definitions) -> bool {
+        match self {
+            Self::AllowedAt { version, edit: _ } => *version == definitions.version,
+            Self::Edits(_) | Self::Whole { .. } => true,
+        }
+    }
+
     /// The wish, one thing after the other: what others refer to is made first and removed last.
     pub(super) fn edits(&self, definitions: &Definitions) -> Vec<DefinitionEdit> {
         match self {
             Self::Edits(edits) => edits.clone(),
+            Self::AllowedAt { version: _, edit } => vec![edit.clone()],
             Self::Whole { wanted, prune } => {
                 let mut edits = set(wanted);
                 if *prune {

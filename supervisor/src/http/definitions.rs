@@ -74,8 +74,8 @@ pub(super) async fn change(
     query: QueryParameters,
     edit: DefinitionEdit,
 ) -> Result<Response, ApiError> {
-    let edit = api.own_edit(&requester.caller, edit).await?;
-    wish(api, requester, query, DefinitionWish::Edits(vec![edit])).await
+    let wanted = api.own_wish(&requester.caller, edit).await?;
+    wish(api, requester, query, wanted).await
 }
 
 async fn wish(

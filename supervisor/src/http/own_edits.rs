@@ -12,19 +12,21 @@ use super::Api;
 use super::problem::ApiError;
 use super::schedules::no_schedule;
 use crate::access::Caller;
-use crate::definitions::{DefinitionEdit, is_organization_called, organization_key};
+use crate::definitions::{DefinitionEdit, DefinitionWish, is_organization_called, organization_key};
 
 impl Api {
-    /// A change as this caller may make it: of what is of their organization, by name or because it says nothing else.
-    pub(super) async fn own_edit(
+    /// A change as this caller may make it: of what is of their organization, by name or because it says nothing else. Once
+    /// others have defined something in between it is to be asked again.
+    pub(super) async fn own_wish(
         &self,
         caller: &Caller,
         edit: DefinitionEdit,
-    ) -> Result<DefinitionEdit, ApiError> {
-        let Some(own) = caller.organization_id() else { return Ok(edit) };
+    ) -> Result<DefinitionWish, ApiError> {
+        let Some(own) = caller.organization_id() else { return Ok(DefinitionWish::Edits(vec![edit])) };
         let all = self.store.definitions().await?;
-        let key = organization_key(&all, Some(own)).unwrap_or_default();
-        BoundEditor { own, key, all }.edit(edit)
+        let (version, key) = (all.version, organization_key(&all, Some(own)).unwrap_or_default());
+        let edit = BoundEditor { own, key, all }.edit(edit)?;
+        Ok(DefinitionWish::AllowedAt { version, edit })
     }
 }
 

@@ -11,7 +11,8 @@ use crate::api::{DefinitionsView, VariableDefinition, WebhookDefinition, Workflo
 
 /// Words, texts and values of all kinds.
 fn texts() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z]{1,8}", "[a-z/]{1,12}", "\\PC{1,12}"]
+    let texts = prop_oneof!["[a-z]{1,8}", "[a-z/]{1,12}", "\\PC{1,12}"];
+    texts.prop_filter("no thing has this name", |text| text != "." && text != "..")
 }
 
 fn json_values() -> impl Strategy<Value = String> {

@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use super::served::{TestServer, raw, serve};
 use crate::access::{Caller, Credential, hash_of, make_token};
-use crate::api::ServiceError;
+use crate::api::{ServiceError, VariableDefinition};
+use crate::definitions::{DefinitionEdit, DefinitionWish, EditError, edit};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
+use crate::secret_keys::SecretKeys;
 
 use secrecy::ExposeSecret as _;
 
@@ -531,6 +533,23 @@ async fn a_token_that_has_expired_says_so() {
     served.api.access.tokens.learn(&*served.store).await.unwrap();
     let (status, answer) = ask(&served, secret.expose_secret(), "GET", "/api/pool", "").await;
     assert!(status == 401 && answer.contains("the token old counts no more since"), "{answer}");
+}
+
+/// What was found to be theirs may be another's by the time it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_allowed_by_definitions_that_changed_since_is_not_done() {
+    let served = serve(None).await;
+    let variable = || {
+        let value = serde_json::value::RawValue::from_string("1".to_owned()).unwrap();
+        DefinitionEdit::SetVariable(VariableDefinition { key: "n".to_owned(), organization: None, value })
+    };
+    let set = async |wish| edit(&*served.store, &SecretKeys::default(), &wish, "the test", false).await;
+    let version = served.store.definition_version().await.unwrap();
+    let before = DefinitionWish::AllowedAt { version: version - 1, edit: variable() };
+    assert!(matches!(set(before).await, Err(EditError::Contended)));
+    assert_eq!(served.store.definition_version().await.unwrap(), version, "nothing was written");
+    let now = DefinitionWish::AllowedAt { version, edit: variable() };
+    assert!(set(now).await.unwrap().is_applied);
 }
 
 #[tokio::test(flavor = "multi_thread")]
