@@ -1,5 +1,6 @@
 //! Whatever can be defined comes back from a file as it was.
 
+use muster_core::execution::check;
 use muster_protocol::compare::is_kept;
 use muster_store::{ConfigRecord, Definitions};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -11,8 +12,8 @@ use crate::api::{DefinitionsView, VariableDefinition, WebhookDefinition, Workflo
 
 /// Words, texts and values of all kinds.
 fn texts() -> impl Strategy<Value = String> {
-    let texts = prop_oneof!["[a-z]{1,8}", "[a-z/]{1,12}", "\\PC{1,12}"];
-    texts.prop_filter("no thing has this name", |text| text != "." && text != "..")
+    let all = prop_oneof!["[a-z]{1,8}", "[a-z/]{1,12}", "\\PC{1,12}"];
+    all.prop_filter("a step in an address is no name", |text| !check::is_step(text))
 }
 
 fn json_values() -> impl Strategy<Value = String> {
