@@ -65,3 +65,38 @@ fn a_change_is_seen_by_every_supervisor_within_a_second() {
     }
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn no_digit_of_a_number_is_lost_on_the_way_out_and_back() {
+    let backends = Services::shared().fresh();
+    let (shared, _first) = serving(&backends, "shared");
+    let embedded = Installation::new();
+    let _second = embedded.start();
+    let file = shared.path("exported.toml");
+    let file = file.to_str().unwrap();
+    let told = |of: &Installation, arguments: &[&str]| {
+        let output = of.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for number in ["12345678901234567890123", "12345678901234567890124", "18446744073709551616", "1e22"] {
+        let changed = told(&shared, &["variable", "set", "big", number]);
+        assert!(!changed.contains("nothing to change"), "{number}: {changed}");
+        assert_eq!(told(&shared, &["variable", "set", "big", number]), "nothing to change\n");
+        let params = format!("{{\"n\":{number}}}");
+        told(
+            &shared,
+            &["schedule", "set", "s", "--workflow", "read", "--cron", "@daily", "--params", &params],
+        );
+
+        std::fs::write(file, told(&shared, &["export"])).unwrap();
+        assert_eq!(told(&shared, &["apply", file]), "nothing to change\n");
+        told(&embedded, &["apply", file]);
+        assert_eq!(told(&embedded, &["export"]), told(&shared, &["export"]));
+        let kept = |of: &Installation| told(of, &["variable", "show", "big"]);
+        assert_eq!(kept(&embedded), kept(&shared));
+        let schedule = told(&embedded, &["schedule", "show", "s"]);
+        // A double is the same one, however it is written.
+        assert!(number == "1e22" || schedule.contains(number), "{schedule}");
+    }
+}

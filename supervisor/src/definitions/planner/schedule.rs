@@ -4,11 +4,13 @@ use jiff::tz::TimeZone;
 use muster_core::execution::check;
 use muster_core::schedule::Cron;
 use muster_store::{DefinitionWrite, ScheduleRecord};
+use serde_json::value::RawValue;
 
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::ScheduleDefinition;
 use crate::definitions::problem::meant;
 use crate::definitions::shelf::Mark;
+use crate::definitions::value::is_same;
 use crate::definitions::view::{schedule, text};
 use crate::schedules::{MISSED_SECONDS, UTC};
 
@@ -47,7 +49,7 @@ impl Planner {
             cron: wanted.cron.trim().to_owned(),
             time_zone: wanted.time_zone.clone().unwrap_or_else(|| UTC.to_owned()),
             queue: wanted.queue.clone(),
-            parameters: wanted.parameters.clone(),
+            parameters: parameters(wanted, found.as_ref()),
             overlap: wanted.overlap.unwrap_or_default().as_str().to_owned(),
             missed: wanted.missed.unwrap_or_default().as_str().to_owned(),
             missed_seconds: wanted.missed_seconds.unwrap_or(MISSED_SECONDS),
@@ -131,6 +133,13 @@ impl Planner {
         }
         is_right
     }
+}
+
+/// The parameters, as they are kept when they only were written in another way, as a file does.
+fn parameters(wanted: &ScheduleDefinition, found: Option<&ScheduleRecord>) -> Option<Box<RawValue>> {
+    let given = wanted.parameters.as_ref()?;
+    let kept = found.and_then(|row| row.parameters.as_ref()).filter(|kept| is_same(given, kept));
+    Some(kept.unwrap_or(given).clone())
 }
 
 fn check_zone(name: &str) -> Result<(), String> {
