@@ -91,7 +91,8 @@ export interface LogOptions {
 }
 
 export interface ListOptions {
-  status?: Status;
+  /** Only in this state, or in one of these. */
+  status?: Status | readonly Status[];
   workflow?: string;
   /** Only of this queue. */
   queue?: string;

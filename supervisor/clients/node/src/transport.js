@@ -149,7 +149,7 @@ export class Transport {
   /** @param {{ path: string, method?: string, query?: object, body?: string, ms?: number | null, signal?: AbortSignal }} question */
   async #once({ method = "GET", path, query = {}, body, ms = ANSWER_MS, signal }, token) {
     const url = new URL(this.url + path);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(query)) for (const one of [value].flat()) url.searchParams.append(name, one);
     const headers = { "user-agent": `muster-client-node/${VERSION}` };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;

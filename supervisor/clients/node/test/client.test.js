@@ -318,6 +318,9 @@ test("a list goes over pages", async () => {
   const rows = await all(client.list({ workflow: "told", status: "SUCCESS", pageSize: 2 }));
   const ids = new Set(rows.map((row) => row.executionId));
   assert(handles.every((one) => ids.has(one.id)));
+  const found = async (status) => (await all(client.list({ workflow: "told", status }))).length;
+  assert.equal(await found(["FAILED", "SUCCESS"]), rows.length);
+  assert.equal(await found(["FAILED", "TIMEOUT"]), 0);
 });
 
 test("logs page by page and as they grow", async () => {

@@ -89,7 +89,7 @@ class Client:
     def list(
         self,
         *,
-        status: Status | None = None,
+        status: Status | Iterable[Status] | None = None,
         workflow: str | None = None,
         queue: str | None = None,
         organization: str | None = None,
@@ -98,7 +98,7 @@ class Client:
         until: datetime | str | None = None,
         page_size: int = 100,
     ) -> Iterator[Execution]:
-        """Executions, the newest first; pages are fetched as they are needed. Rows of lists have no result."""
+        """Executions, the newest first, in one state or in one of several; pages are fetched as they are needed. Rows of lists have no result."""
         narrowed = {"status": status, "workflow": workflow, "queue": queue, "organization": organization, "error_type": error_type}
         query = steps.list_query({**narrowed, "since": since, "until": until, "limit": page_size})
         while True:

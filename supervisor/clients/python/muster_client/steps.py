@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from time import monotonic
-from typing import Any, Dict, Generator, Iterable, List, Mapping, Tuple, TypeVar, Union
+from typing import Any, Dict, Generator, Iterable, List, Mapping, Sequence, Tuple, TypeVar, Union
 from urllib.parse import quote
 
 from . import records
@@ -56,7 +56,7 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str | Sequence[str]]
     body: bytes | None = None
     seconds: float = ANSWER_SECONDS
     """How long its answer may take."""
@@ -376,14 +376,15 @@ def explain(execution_id: str, patience: Patience) -> Plan[List[Reason]]:
     return [read(Reason, reason) for reason in told["reasons"]]
 
 
-def list_query(asked: Mapping[str, Any]) -> Dict[str, str]:
+def list_query(asked: Mapping[str, Any]) -> Dict[str, str | List[str]]:
     """What narrows a list, as it is asked."""
     naive = [name for name, value in asked.items() if isinstance(value, datetime) and value.utcoffset() is None]
     if naive:
         problem = f"{naive[0]}: must have its zone, as in datetime.now(timezone.utc)"
         raise InvalidRequest(problem, [problem])
     texts = {name: value.astimezone(timezone.utc).isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
-    return {name: str(value) for name, value in texts.items() if value is not None}
+    said = {name: value for name, value in texts.items() if value is not None}
+    return {name: str(value) if isinstance(value, (str, int)) else [str(one) for one in value] for name, value in said.items()}
 
 
 def cancel(execution_id: str, patience: Patience) -> Plan[Cancelled]:
@@ -442,6 +443,6 @@ def breath(is_over: bool) -> Plan[None]:
         yield Pause(_PAUSE_SECONDS)
 
 
-def page(path: str, query: Mapping[str, str], patience: Patience) -> Plan[Any]:
+def page(path: str, query: Mapping[str, str | Sequence[str]], patience: Patience) -> Plan[Any]:
     """A page of a list."""
     return (yield from ask(Request("GET", path, query), patience))

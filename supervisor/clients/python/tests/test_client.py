@@ -317,6 +317,8 @@ def test_list_goes_over_pages(client: Client) -> None:
         client.wait(one, 30)
     listed = list(client.list(workflow="charge", status="SUCCESS", page_size=2))
     assert {one.execution_id for one in listed} >= made
+    assert {one.execution_id for one in client.list(workflow="charge", status=["FAILED", "SUCCESS"])} >= made
+    assert not {one.execution_id for one in client.list(status=("FAILED", "TIMEOUT"))} & made
     assert [one.created_at for one in listed] == sorted((one.created_at for one in listed), reverse=True)  # type: ignore[type-var]
 
 
