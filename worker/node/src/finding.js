@@ -12,6 +12,11 @@ export const registered = globalThis[Symbol.for("muster-worker.workflows")];
 /** What inline code registered, by its text. */
 const remembered = new Map();
 
+/** Drops what a file registered before it failed: nothing of it counts until it can be loaded. */
+export function forgetWorkflowsOf(file) {
+  for (const [name, { where, callers }] of registered) if ((callers ?? where).includes(`${file}:`)) registered.delete(name);
+}
+
 /** The files that runs had loaded. */
 const loaded = new Set();
 

@@ -18,14 +18,15 @@ export function workflow(name, run, options = {}) {
   }
   if (typeof run !== "function") throw new TypeError(`workflow ${name}: the second argument must be a function; options come third`);
   const policy = declared(name, options);
-  const where = callerOf(new Error().stack);
+  const { stack } = new Error();
+  const where = callerOf(stack);
   const other = registered.get(name);
   if (other !== undefined) {
     const error = new Error(`two workflows are called "${name}": ${other.where} and ${where}; rename one of them`);
     error.name = "DuplicateWorkflow";
     throw error;
   }
-  registered.set(name, { name, run, policy, where });
+  registered.set(name, { name, run, policy, where, callers: callersOf(stack) });
   return run;
 }
 
@@ -53,4 +54,9 @@ function fileOfCaller() {
 /** File and line of the second frame of a stack: who called `workflow`. */
 function callerOf(stack) {
   return /^.*\n.*\n.*?((?:file:\/\/|\/)[^\s()]+:\d+):\d+\)?$/m.exec(stack)?.[1].replace("file://", "") ?? "unknown";
+}
+
+/** The frames of who called `workflow`, also through functions of other files; not of who loaded the outermost file. */
+function callersOf(stack) {
+  return stack.split(/\n.*\bnode:internal/)[0].replaceAll("file://", "");
 }

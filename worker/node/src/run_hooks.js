@@ -38,6 +38,14 @@ export class RunHooks {
     return [...all.runStart, ...all.runEnd].map(({ file }) => file);
   }
 
+  /** Drops the hooks of a file that failed after it had named them: they were not called yet. */
+  forgetThoseOf(file) {
+    for (const when of Object.keys(all)) {
+      const others = all[when].filter((one) => one.file !== file);
+      all[when].splice(0, Infinity, ...others);
+    }
+  }
+
   /** Calls what came since the last time. Resolves with the files whose hooks failed, and how. */
   async startWorker(describe) {
     const failed = [];

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams } from "./capture.js";
 import { contextOf } from "./context.js";
 import { guardDescriptors } from "./descriptors.js";
-import { find, registered } from "./finding.js";
+import { find, forgetWorkflowsOf, registered } from "./finding.js";
 import { prepareModules } from "./hooks.js";
 import { describe, outcomeOf, readParams, toJson } from "./outcome.js";
 import { LateLog, LoadedFile, owner } from "./owner.js";
@@ -67,6 +67,8 @@ async function load(file) {
     });
     post({ type: "loaded", error: null, failed });
   } catch (error) {
+    forgetWorkflowsOf(file);
+    hooks.forgetThoseOf(file);
     post({ type: read(error, "name") === "DuplicateWorkflow" ? "duplicate" : "loaded", error: describe(error) });
   }
 }

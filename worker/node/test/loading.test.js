@@ -51,6 +51,32 @@ for (const [what, text] of Object.entries(BAD)) {
     }));
 }
 
+const HELPED = 'import { define } from "./lib/define.js";\nimport { onRunEnd, onRunStart, onWorkerStart } from "muster-worker";\n';
+const HALF = {
+  "throws": `${REGISTER}workflow("early", () => 1);\nthrow new Error("no");`,
+  "names an option there is not": `${REGISTER}workflow("early", () => 1);\nworkflow("late", () => 1, { timeout: -1 });`,
+  "throws after it waited": `${REGISTER}await null; workflow("early", () => 1);\nthrow new Error("no");`,
+  "registers through another file": `${HELPED}define("early", () => 1);\nthrow new Error("no");`,
+  "names hooks": `${HELPED}for (const hook of [onWorkerStart, onRunStart, onRunEnd]) hook(() => console.log("a hook"));\ndefine("early", () => 1);\nthrow new Error("no");`,
+};
+
+for (const [what, text] of Object.entries(HALF)) {
+  test(`nothing counts of a file that ${what} after it registered something`, () =>
+    withFolder({ "half.js": text, "good.js": GOOD, "lib/define.js": `${REGISTER}export const define = (name, run) => workflow(name, run);` }, async (worker, folder) => {
+      assert.deepEqual(worker.ready.workflows.filter((name) => !name.startsWith("conformance.")), ["good"]);
+      assert.match((await worker.run("early")).outcome.reason, /there is no workflow "early" .*half\.js could not be loaded/);
+      const good = await worker.run("good");
+      assert.deepEqual([good.result, good.lines], ["good", []]);
+      write(folder, "half.js", `${REGISTER}workflow("early", () => "mended");`);
+      assert.equal((await worker.run("early")).result, "mended");
+    }));
+}
+
+test("what a file that fails had imported keeps its workflows", () =>
+  withFolder({ "a_bad.js": `${REGISTER}import "./good.js";\nthrow new Error("no");`, "b_bad.cjs": 'require("muster-worker"); require("./other.cjs");\nthrow new Error("no");', "good.js": GOOD, "other.cjs": 'const { workflow } = require("muster-worker");\nworkflow("other", () => "other");' }, async (worker) => {
+    assert.deepEqual([(await worker.run("good")).result, (await worker.run("other")).result], ["good", "other"]);
+  }));
+
 test("a file that acts after it was loaded keeps its workflows", () =>
   withFolder({ "a_bad.js": `${REGISTER}setTimeout(() => { throw new Error("later"); }); Promise.reject(new Error("rejected")); workflow("bad", () => 1);`, "good.js": GOOD }, async (worker) => {
     assert.equal((await worker.run("good")).result, "good");
