@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
+import { NOT_CUT_OUT, seemsToDeclare } from "./declaration.js";
 import { policyIn, policyOf } from "./policy.js";
 
 /** So many workflows go into one message: far from a frame's end, whatever their schemas. */
@@ -34,9 +35,16 @@ export function descriptionsOf(host) {
 /** What a file declares of its default export; a warning when it does not count. */
 export function policyOfFile(file) {
   try {
-    return policyIn(readFileSync(file, "utf8")) ?? policyOf({});
+    const source = readFileSync(file, "utf8");
+    const policy = policyIn(source);
+    if (policy !== null) return policy;
+    if (seemsToDeclare(source)) warn(file, NOT_CUT_OUT);
   } catch (error) {
-    process.stderr.write(`${file}: "export const muster" does not count: ${error.message}\n`);
-    return policyOf({});
+    warn(file, error.message);
   }
+  return policyOf({});
+}
+
+function warn(file, why) {
+  process.stderr.write(`${file}: "export const muster" does not count: ${why}\n`);
 }

@@ -1,6 +1,8 @@
 // What code a job means: a registered workflow, a file of the folder, or code that came with the execution.
 
+import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { literalIn, NOT_CUT_OUT } from "./declaration.js";
 import { SDK_URL } from "./hooks.js";
 import "./index.js";
 import { Rejection } from "./outcome.js";
@@ -41,7 +43,14 @@ async function load(run, file, onLoaded) {
   await onLoaded();
   run.post({ type: "imported" });
   loaded.add(file);
+  warnOfPolicy(run, file, module);
   return module;
+}
+
+/** Only a module that was loaded tells for certain that it exports a policy. Once its file was read, that is too late for the supervisor. */
+function warnOfPolicy(run, file, module) {
+  if ((module.muster ?? module.default?.muster) === undefined || literalIn(readFileSync(file, "utf8")) !== null) return;
+  run.log("Warn", "muster-worker", `the export "muster" of ${file} does not count: ${NOT_CUT_OUT}`, "");
 }
 
 /** Inline code has names of its own: they neither clash with those of the folder nor stay. */

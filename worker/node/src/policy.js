@@ -5,10 +5,9 @@
 // to be asked something.
 
 import { runInNewContext } from "node:vm";
+import { literalIn } from "./declaration.js";
 
 const SECONDS_MAX = Number.MAX_SAFE_INTEGER / 1000;
-const LITERAL = /^export const muster\s*=\s*(?=\{)/m;
-const LITERAL_MAX_CHARS = 64 * 1024;
 const EVALUATED_WITHIN_MS = 200;
 
 /** Every key there is, and how its value is read. */
@@ -73,21 +72,6 @@ function evaluated(literal) {
   } catch (error) {
     throw new TypeError(`it must be a plain literal, which stands without the rest of the file: ${error.message}`);
   }
-}
-
-/** The literal, from its first brace to the one that closes it. Texts and comments in it are passed over. */
-function literalIn(source) {
-  const found = LITERAL.exec(source);
-  if (found === null) return null;
-  const start = found.index + found[0].length;
-  const TOKEN = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|\/\/.*|\/\*[^]*?\*\/|[{}]/g;
-  const text = source.slice(start, start + LITERAL_MAX_CHARS);
-  let depth = 0;
-  for (const { 0: token, index } of text.matchAll(TOKEN)) {
-    if (token === "{") depth++;
-    else if (token === "}" && --depth === 0) return text.slice(0, index + 1);
-  }
-  return null;
 }
 
 function number(key, value, least) {

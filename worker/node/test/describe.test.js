@@ -41,13 +41,51 @@ test("mistakes are named", () => {
 test("the literal of a file is evaluated alone", () => {
   const source = "import x from './x.js';\n// export const muster = {no: 1}\nexport const muster = { queue: \"}\", /* } */ timeout: 60 * 1.5 }; // }\nexport default () => x;";
   assert.deepEqual([policyIn(source).queue, policyIn(source).timeout_ms], ["}", 90_000]);
-  for (const none of ["", "export const muster = 5;", " export const muster = {};", "export const musters = {};"]) {
+  for (const none of ["", "export const muster = 5;", "export const musters = {};", "/*\n  export const muster = {};\n*/", "`\n export const muster = {}`"]) {
     assert.equal(policyIn(none), null, none);
   }
   assert.deepEqual(policyIn("export const muster = { retryOn: [RangeError, 'Busy'] }").retry.retry_on, ["RangeError", "Busy"]);
   assert.throws(() => policyIn("export const muster = { timeout: LIMIT }"), /must be a plain literal, .*LIMIT is not defined/);
   assert.throws(() => policyIn("export const muster = { timout: 1 }"), /^TypeError: there is no option timout; there are /);
   assert.throws(() => policyIn("export const muster = { timeout: (() => { for (;;); })() }"), /timed out/);
+});
+
+test("a policy counts as people write it", () => {
+  for (const declared of [
+    "export const muster: Policy = { timeout: 5 };",
+    'export const muster: import("muster-worker").Policy | null = { timeout: 5 } satisfies Policy;',
+    "export let muster = { timeout: 5 };",
+    "export var muster={ timeout: 5 };",
+    "const quoted = /['\"]/;\n/* it's */\n  export const muster = { timeout: 5 };",
+    "exports.muster = void 0;\nexports.muster = { timeout: 5 };",
+    "module.exports.muster = { timeout: 5 };",
+  ]) {
+    assert.equal(policyIn(declared)?.timeout_ms, 5000, declared);
+  }
+});
+
+const ELSEWHERE = {
+  "list.js": "const muster = { timeout: 5 };\nexport { muster };\nexport default () => 1;",
+  "frozen.js": "export const muster = Object.freeze({ timeout: 5 });\nexport default () => 1;",
+  "assigned.cjs": "module.exports = () => 1;\nif (true) {\n  module.exports.muster = { timeout: 5 };\n}",
+  "all.js": 'export * from "./lib.js";\nexport default () => 1;',
+  "lib.js": "export const muster = { timeout: 5 };",
+  "none.js": "// export const muster = 1;\nexport default () => 1;",
+};
+
+test("a policy that the text does not show is warned of", async () => {
+  const worker = await Supervisor.start({ workflowsDir: folder(ELSEWHERE) });
+  const warned = [];
+  for (const name of ["list", "frozen", "assigned", "all", "none"]) {
+    const ended = await worker.run(name);
+    warned.push(ended.lines.filter((line) => /^the export "muster" of .* does not count: it must stand in the text as `export const muster = \{ … \}`/.test(line)).length);
+    // It is said once, when the file is loaded.
+    assert.deepEqual((await worker.run(name)).lines, []);
+  }
+  assert.deepEqual(warned, [1, 1, 1, 1, 0]);
+  for (const file of ["list.js", "frozen.js", "assigned.cjs"]) assert.ok(worker.stderr.includes(`${file}: "export const muster" does not count: it must stand`), worker.stderr);
+  for (const file of ["none.js", "lib.js"]) assert.ok(!worker.stderr.includes(file), worker.stderr);
+  worker.process.kill("SIGKILL");
 });
 
 const REGISTERED = `import { workflow } from "muster-worker";

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::sdk::WorkflowPolicy;
 
-const MARK: &str = "export const muster";
+const EXPORT: &str = "export";
+const NAME: &str = "muster";
 /// A literal longer than this is no declaration.
 const LITERAL_MAX_BYTES: usize = 64 * 1024;
 const EVALUATED_WITHIN: Duration = Duration::from_millis(200);
@@ -40,16 +41,93 @@ struct Declaration {
     parameters: Option<Box<RawValue>>,
 }
 
+/// What to write in place of an export that is no literal.
+pub(crate) const NOT_CUT_OUT: &str = "it must stand in the text as `export const muster = { … }`, a plain literal of \
+                                      at most 64 KiB: it is read before the file is run";
+
 /// The literal a file declares itself with, if it has one: from the first brace to the one that closes it.
 pub(crate) fn literal_in(source: &str) -> Option<&str> {
-    let at = source.match_indices(MARK).map(|(at, _)| at).find(|at| {
-        // In the first column, so that neither a comment nor a text that speaks of it is taken for one.
-        *at == 0 || source.as_bytes().get(at - 1) == Some(&b'\n')
+    let rest = exports(source).find_map(|(place, behind)| {
+        let rest = variable(behind)?.trim_start().strip_prefix('=')?.trim_start();
+        let begins = rest.starts_with('{') && (is_in_first_column(source, place) || is_code(source, place));
+        begins.then_some(rest)
     })?;
-    let rest = source.get(at + MARK.len()..)?.trim_start().strip_prefix('=')?.trim_start();
-    rest.starts_with('{').then_some(())?;
     let end = closing_brace(rest)?;
     rest.get(..=end).filter(|literal| literal.len() <= LITERAL_MAX_BYTES)
+}
+
+/// True when the text seems to export `muster`.
+pub(crate) fn seems_to_declare(source: &str) -> bool {
+    exports(source)
+        .any(|(place, behind)| (variable(behind).is_some() || is_listed(behind)) && is_code(source, place))
+}
+
+/// The lines that begin with `export`, however far to the right: where the word is, and all that is behind it.
+fn exports(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    source.match_indices(EXPORT).filter_map(|(place, _)| {
+        let line = source.get(..place)?.trim_end_matches([' ', '\t']);
+        let begins = line.is_empty() || line.ends_with('\n');
+        Some((place, source.get(place + EXPORT.len()..)?)).filter(|_| begins)
+    })
+}
+
+/// There neither a comment nor a text that speaks of it is taken for a declaration.
+fn is_in_first_column(source: &str, place: usize) -> bool {
+    place == 0 || source.as_bytes().get(place - 1) == Some(&b'\n')
+}
+
+/// What is behind `const muster`, or `let` or `var`.
+fn variable(behind: &str) -> Option<&str> {
+    let name = ["const", "let", "var"].iter().find_map(|kind| word(behind, kind))?;
+    word(name, NAME)
+}
+
+/// What is behind a word, if the text begins with that.
+fn word<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
+    let rest = text.trim_start();
+    let is_apart = rest.len() < text.len();
+    rest.strip_prefix(wanted).filter(|rest| is_apart && !rest.starts_with(is_of_a_name))
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '_' | '$')
+}
+
+/// True for `{ other, declared as muster }`.
+fn is_listed(behind: &str) -> bool {
+    let list = behind.trim_start().strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    list.is_some_and(|(names, _)| names.split(',').any(|one| one.split_whitespace().last() == Some(NAME)))
+}
+
+/// False for a place within a text or a comment.
+fn is_code(source: &str, place: usize) -> bool {
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    while at < place {
+        let rest = source.get(at..).unwrap_or_default();
+        at += match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'/'), Some(b'/')) => rest.find('\n').unwrap_or(rest.len()),
+            (Some(b'/'), Some(b'*')) => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            (Some(quote @ (b'"' | b'\'' | b'`')), _) => text_length(rest, *quote),
+            (_, _) => 1,
+        };
+    }
+    at == place
+}
+
+/// The bytes of a text with its quotes. One that its line does not end is none: it is a quote in a regular expression.
+fn text_length(text: &str, quote: u8) -> usize {
+    let mut is_escaped = true;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'\n' if quote != b'`' => return 1,
+            byte if byte == quote => return at + 1,
+            _ => {}
+        }
+    }
+    1
 }
 
 /// Where the first brace is closed. Texts and comments are passed over.
@@ -161,10 +239,38 @@ mod tests {
             "",
             "export const muster = 5",
             "export const muster = {",
-            " export const muster = {}",
             "export const musters = {}",
+            "exportconst muster = {}",
+            "/*\n export const muster = {}\n*/",
+            "`\n export const muster = {}`",
         ] {
             assert_eq!(literal_in(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_literal_counts_as_people_write_it() {
+        for declared in [
+            "export let muster = { timeout: 5 };",
+            "export  var muster={ timeout: 5 };",
+            "const quoted = /['\"]/;\n/* it's */ '\\''\n\texport const muster =\n { timeout: 5 };",
+        ] {
+            assert_eq!(literal_in(declared), Some("{ timeout: 5 }"), "{declared}");
+        }
+    }
+
+    #[test]
+    fn what_seems_to_be_a_declaration_is_known() {
+        for (source, seems) in [
+            ("const muster = {};\nexport { muster };", true),
+            ("const policy = {};\n export {run as default, policy as muster}", true),
+            ("export const muster = Object.freeze({})", true),
+            ("// export const muster = 5", false),
+            ("/*\nexport { muster };\n*/", false),
+            ("export { muster as other };", false),
+            ("export const musters = {};", false),
+        ] {
+            assert_eq!((literal_in(source), seems_to_declare(source)), (None, seems), "{source}");
         }
     }
 

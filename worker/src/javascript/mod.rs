@@ -141,7 +141,11 @@ impl JavaScript {
             None => self.declared.remove(name),
         };
         let file = format!("{name}.js");
-        let policy = literal.map_or_else(|| Ok(WorkflowPolicy::new()), declaration::read);
+        let policy = match literal {
+            Some(literal) => declaration::read(literal),
+            None if declaration::seems_to_declare(source) => Err(declaration::NOT_CUT_OUT.to_owned()),
+            None => Ok(WorkflowPolicy::new()),
+        };
         let policy = policy.unwrap_or_else(|why| {
             exit::complain(&format!("{file}: `export const muster` does not count: {why}"));
             WorkflowPolicy::new()
