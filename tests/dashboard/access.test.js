@@ -88,6 +88,23 @@ test("tokens: one is made and its secret shown once, it is rotated, and removed"
   await page.context().close();
 });
 
+test("tokens: one that has expired is rotated with another end", async () => {
+  const made = await stand.ask("POST", "api/tokens", { name: "brief", role: "view", expires_seconds: 0.05 });
+  const page = await open(browser, stand.url, stand.token, WIDE);
+  await page.go("tokens");
+  await row(page, "Tokens", "brief").getByText("expired").waitFor();
+  assert.equal(await status(made.secret), 401);
+  await button(row(page, "Tokens", "brief"), /^Rotate/).click();
+  await dialog(page).getByText("it has expired, and so would its new secret").waitFor();
+  await button(dialog(page), "Rotate it").click();
+  await dialog(page).getByText("The token brief").waitFor();
+  assert.equal(await status(await dialog(page).locator("#secret").inputValue()), 200);
+  await button(dialog(page), "I have it").click();
+  await row(page, "Tokens", "brief").getByText("in 89 d").waitFor();
+  await stand.ask("DELETE", "api/tokens/brief");
+  await page.context().close();
+});
+
 test("whoever may only look is offered nothing else, and told which role it takes", async () => {
   const page = await open(browser, stand.url, tokens.view, WIDE);
   assert.equal(await page.locator("#who").innerText(), "looks · view");

@@ -91,7 +91,7 @@ pub struct TokenRotationRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 0)]
     pub overlap_seconds: Option<f64>,
-    /// The moment from which on nobody is let in with it; left out, as it was.
+    /// The moment from which on nobody is let in with it; left out, as it was. A token that has expired needs another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub expires_at: Option<Timestamp>,

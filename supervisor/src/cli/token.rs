@@ -76,7 +76,7 @@ enum TokenAction {
         /// For so long the one before lets in as well: 90s, 15m, 12h, at most 30d [default: not at all].
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         overlap: Option<f64>,
-        /// When it expires from now on [default: as before].
+        /// When it expires from now on; one that has expired already needs it [default: as before].
         #[arg(long, value_name = "TIME", value_parser = TokenLife::parse)]
         expires: Option<TokenLife>,
         /// Print it with what is known of it as JSON.

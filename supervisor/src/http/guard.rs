@@ -125,7 +125,8 @@ fn stranger(reason: &StrangerReason) -> ApiError {
         StrangerReason::Expired { name, at } => ApiError::new(
             ErrorKind::Unauthorized,
             format!(
-                "the token {name} counts no more since {at}: `supervisor token rotate {name}` makes another"
+                "the token {name} counts no more since {at}: `supervisor token rotate {name} --expires 90d` gives it \
+                 another secret and time"
             ),
         ),
         StrangerReason::NotYetKnown => ApiError::new(

@@ -108,11 +108,15 @@ pub(super) async fn rotate(
         ApiError::invalid(format!("overlap_seconds: must be a number of seconds from 0 to {most}"))
     })?;
     let secret = make_token();
+    let now = Timestamp::now();
     let rotation = TokenRotation {
         hash: hash_of(secret.expose_secret()),
         overlap,
-        expires_at: expiry(expires_at, expires_seconds, Timestamp::now())?,
+        expires_at: expiry(expires_at, expires_seconds, now)?,
     };
+    if rotation.expires_at.is_none() {
+        api.check_is_not_over(&name, now).await?;
+    }
     let Some(rotated) = api.store.rotate_token(&name, &rotation, &who).await? else {
         return Err(api.no_token_named(&name).await);
     };
@@ -142,6 +146,22 @@ impl Api {
     async fn learn_tokens(&self) {
         if let Err(error) = self.access.tokens.learn(&*self.store).await {
             tracing::debug!(%error, "what changed of tokens was not read again; whoever follows changes does it");
+        }
+    }
+
+    /// Another secret of a token that has expired would let nobody in.
+    async fn check_is_not_over(&self, name: &str, now: Timestamp) -> Result<(), ApiError> {
+        let tokens = self.store.tokens().await?;
+        let expires_at = tokens.iter().find(|token| token.name == name).and_then(|token| token.expires_at);
+        match expires_at.filter(|at| *at <= now) {
+            None => Ok(()),
+            Some(at) => Err(ApiError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "the token {name} has expired at {at}, and so would its new secret: say until when that counts, with \
+                     `supervisor token rotate {name} --expires 90d`, or expires_seconds or expires_at in the body"
+                ),
+            )),
         }
     }
 

@@ -67,10 +67,12 @@ async function create() {
   return `Token ${made.token.name} is made.`;
 }
 
-async function rotate({ name }) {
+async function rotate({ name, expires_at: expiresAt }) {
+  const over = isOver(expiresAt);
   const made = await dialog({
     title: `Rotate ${name}?`, text: [`It gets another secret.${ownNote(name)}`], verb: "Rotate it", danger: true,
-    fields: [{ name: "overlap_seconds", label: "The one before counts", options: OVERLAPS, value: "", is: Number }],
+    fields: [{ name: "overlap_seconds", label: "The one before counts", options: OVERLAPS, value: "", is: Number },
+      { name: "expires_seconds", label: "It expires", options: [...over ? [] : [["", "as before"]], ...LIVES.slice(1)], value: over ? `${90 * DAY}` : "", is: Number, hint: over ? "it has expired, and so would its new secret" : undefined }],
     send: values => tell("POST", `api/tokens/${part(name)}/rotate`, given(values)),
   });
   if (!made) return "";

@@ -533,6 +533,14 @@ async fn a_token_that_has_expired_says_so() {
     served.api.access.tokens.learn(&*served.store).await.unwrap();
     let (status, answer) = ask(&served, secret.expose_secret(), "GET", "/api/pool", "").await;
     assert!(status == 401 && answer.contains("the token old counts no more since"), "{answer}");
+    assert!(answer.contains("`supervisor token rotate old --expires 90d`"), "{answer}");
+
+    // Another secret that has expired as well would help nobody.
+    let (status, answer) = ask(&served, MAIN, "POST", "/api/tokens/old/rotate", "{}").await;
+    assert!(status == 409 && answer.contains("`supervisor token rotate old --expires 90d`"), "{answer}");
+    let until = json!({ "expires_seconds": 60 });
+    let rotated = secret_in(&admin(&served, "POST", "/api/tokens/old/rotate", until).await);
+    assert_eq!(ask(&served, &rotated, "GET", "/api/pool", "").await.0, 200);
 }
 
 /// What was found to be theirs may be another's by the time it is written.
