@@ -101,6 +101,9 @@ impl TestContext {
     ///
     /// # Errors
     /// What the workflow fails with; `InvalidParameters` and `InvalidResult` as in a worker; `Cancelled`.
+    ///
+    /// # Panics
+    /// When an [`answer`](Self::answer) was given to a method that there is not, and nothing called it.
     pub fn run<P, R, F, Fut>(&self, workflow: F, params: &impl Serialize) -> Result<Value, WorkflowError>
     where
         P: DeserializeOwned,
@@ -116,6 +119,9 @@ impl TestContext {
     /// Runs a blocking workflow to its end, likewise.
     ///
     /// # Errors
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
     /// As [`run`](Self::run).
     pub fn run_blocking<P, R, F>(&self, workflow: F, params: &impl Serialize) -> Result<Value, WorkflowError>
     where
@@ -180,6 +186,9 @@ impl TestContext {
         let run = self.new_run(JsonBytes::from(params));
         let line: Rc<dyn Downlink> = Rc::new(TerminalLine { waker: Arc::new(Waker::new()?) });
         let outcome = native.run(&run, &line).map(|outcome| run.conclude(outcome));
+        // An error would be taken for the workflow's by a test that expects one.
+        let stray = self.desk.stray_answer();
+        assert!(stray.is_none(), "{}", stray.unwrap_or_default());
         match outcome {
             Some(RunOutcome::Succeeded { result }) => Ok(result.parse()?),
             Some(RunOutcome::Failed { error }) => Err(WorkflowError::from_info(error)),

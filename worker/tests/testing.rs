@@ -72,6 +72,22 @@ fn a_workflow_fails_as_it_would_in_a_worker() {
 }
 
 #[test]
+#[should_panic(
+    expected = "there is no call \"state.gete\" to be answered, and nothing made it; did you mean state.get?"
+)]
+fn an_answer_to_a_call_there_is_not_is_a_mistake_of_the_test() {
+    let test = TestContext::new().answer("state.gete", |_| Ok(json!(7)));
+    let _ = test.run(order, &json!({ "item": "pen", "count": 1 }));
+}
+
+#[test]
+fn an_answer_to_a_call_of_ones_own_counts() {
+    let test = TestContext::new().answer("odd.method", |_| Ok(json!(7)));
+    let asks = |_: Value, ctx: Context| async move { ctx.call::<u32>("odd.method", &json!({})).await };
+    assert_eq!(test.run(asks, &Value::Null).unwrap(), 7);
+}
+
+#[test]
 fn time_and_cancels_end_a_workflow() {
     let test = TestContext::new().timeout(Duration::from_millis(20));
     let waits = |_: Value, ctx: Context| async move { ctx.sleep(Duration::from_secs(60)).await };

@@ -2,11 +2,14 @@
 
 import { randomUUID } from "node:crypto";
 import { contextOf } from "./context.js";
+import { nearest } from "./nearest.js";
 import { CallError, outcomeOf, readParams, toJson } from "./outcome.js";
 import { Run } from "./run.js";
 import { parse, show, write } from "./values.js";
 
 const GIVEN = ["config", "state", "answers", "organization", "caller", "startup", "traceparent", "workflow", "executionId", "attempt", "timeoutMs"];
+
+const METHODS = ["config.get", "state.get", "state.set", "state.delete", "execution.submit"];
 
 /** What a workflow was given, and what it did. */
 export class Recording {
@@ -64,6 +67,15 @@ export class Recording {
     }
   }
 
+  /** An answer to a call that there is not, and that nothing made, is a mistake of the test. */
+  checkAnswers() {
+    const stray = Object.keys(this.#answers).find((method) => !METHODS.includes(method) && !this.calls.some((one) => one.method === method));
+    if (stray === undefined) return;
+    const near = nearest(stray, METHODS);
+    const known = near === null ? `there are ${METHODS.join(", ")}` : `did you mean ${near}?`;
+    throw new TypeError(`answers: there is no call ${JSON.stringify(stray)}, and nothing made it; ${known}`);
+  }
+
   #hear(message) {
     switch (message.type) {
       case "log": {
@@ -118,6 +130,7 @@ export async function runWorkflow(workflow, params = {}, given = {}) {
   if (typeof workflow !== "function") throw new TypeError(`runWorkflow(workflow, params, given): the workflow must be its function, not ${show(workflow)}`);
   const recording = new Recording({ workflow: workflow.name || "test", ...given });
   await recording.perform(workflow, params);
+  recording.checkAnswers();
   return recording;
 }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RAW } from "../src/context.js";
 import { CallError } from "../src/index.js";
 import { record, runWorkflow } from "../src/testing.js";
 
@@ -46,6 +47,14 @@ test("answers stand in for the supervisor", async () => {
   const answers = { "state.get": new CallError("StateUnavailable", "no database"), "config.get": ({ key }) => `${key}!` };
   const run = await runWorkflow(async (params, ctx) => [await ctx.config.get("a"), await ctx.state.get("k").catch((error) => [error.name, error.kind, error.message])], {}, { answers });
   assert.deepEqual(run.result, ["a!", ["CallError", "StateUnavailable", "no database"]]);
+});
+
+test("an answer to a call there is not is a mistake of the test", async () => {
+  const gets = (_, ctx) => ctx.state.get("k");
+  await assert.rejects(runWorkflow(gets, {}, { answers: { "state.gete": 1 } }), /^TypeError: answers: there is no call "state.gete", and nothing made it; did you mean state.get\?/);
+  await assert.rejects(runWorkflow(gets, {}, { answers: { nothing: 1 } }), /there are config.get, state.get/);
+  const made = await runWorkflow((_, ctx) => ctx[RAW]("odd.method", {}), {}, { answers: { "odd.method": 7, "state.set": null } });
+  assert.equal(made.result, 7);
 });
 
 test("errors, and what it is told of itself", async () => {

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import difflib
 import json
 import logging
 import uuid
@@ -65,6 +66,8 @@ class Submission(NamedTuple):
     params: Any
     execution_id: str
 
+
+_METHODS = ("config.get", "state.get", "state.set", "state.delete", "execution.submit")
 
 Answers = Mapping[str, Union[Callable[[Dict[str, Any]], Any], BaseException, Any]]
 
@@ -118,6 +121,15 @@ class Run:
         except CallError as error:
             return None, ErrorInfo(error.kind, error.message)
         return to_json(value), None
+
+    def _check_answers(self) -> None:
+        """An answer to a call that there is not, and that nothing made, is a mistake of the test."""
+        made = {one.method for one in self.calls}
+        for method in self._answers:
+            if method not in _METHODS and method not in made:
+                near = difflib.get_close_matches(method, _METHODS, n=1)
+                known = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_METHODS)}"
+                raise TypeError(f"answers: there is no call {method!r}, and nothing made it; {known}")
 
     def _own_answer(self, method: str, params: Dict[str, Any]) -> Any:
         if method == "config.get":
@@ -201,6 +213,7 @@ def context(
     current.set_running(execution)
     try:
         yield recorded
+        recorded._check_answers()
     finally:
         execution.close()
         current.set_running(before)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from muster_worker import CallError, InvalidParameters, InvalidResult, context, on_run_end, testing, workflow
+from muster_worker.context import call_all
 
 
 @workflow(name="daily/report")
@@ -77,7 +78,7 @@ def test_answers_stand_in_for_the_supervisor() -> None:
     answers: Any = {
         "state.get": lambda params: len(params["key"]),
         "state.set": CallError("StateUnavailable", "no database"),
-        "odd.method": {"any": "thing"},
+        "state.delete": {"any": "thing"},
     }
 
     def main(params: Any) -> Any:
@@ -87,6 +88,21 @@ def test_answers_stand_in_for_the_supervisor() -> None:
             return [context.state.get("four"), error.kind, str(error)]
 
     assert testing.run(main, answers=answers).result == [4, "StateUnavailable", "no database"]
+
+
+def test_an_answer_to_a_call_there_is_not_is_a_mistake_of_the_test() -> None:
+    def main(params: Any) -> Any:
+        return context.state.get("k")
+
+    with pytest.raises(TypeError, match="answers: there is no call 'state.gete', and nothing made it; did you mean 'state.get'"):
+        testing.run(main, answers={"state.gete": 1})
+    with pytest.raises(TypeError, match="there are config.get, state.get"), testing.context(answers={"nothing": 1}):
+        pass
+    # What fails inside is told, and not that.
+    with pytest.raises(KeyError), testing.context(answers={"nothing": 1}):
+        raise KeyError("inside")
+    made = testing.run(lambda params: call_all([("odd.method", {})]), answers={"odd.method": 7})
+    assert made.result == [7]
 
 
 def test_values_are_json_as_they_are_in_production() -> None:

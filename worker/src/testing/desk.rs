@@ -9,6 +9,16 @@ use serde_json::{Value, json};
 use crate::run::{Uplink, WorkerRun};
 use crate::sdk::WorkflowError;
 
+const METHODS: [&str; 5] = [
+    method::CONFIG_GET,
+    method::STATE_GET,
+    method::STATE_SET,
+    method::STATE_DELETE,
+    method::EXECUTION_SUBMIT,
+];
+/// A name that is less like another was not meant to be that.
+const LIKENESS_MIN: f64 = 0.75;
+
 /// A log record that the workflow wrote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoggedRecord {
@@ -95,6 +105,21 @@ impl TestDesk {
 
     pub(super) fn submitted(&self) -> Vec<SubmittedExecution> {
         self.kept().submitted.clone()
+    }
+
+    /// What is wrong with an answer to a call that there is not, and that nothing made.
+    pub(super) fn stray_answer(&self) -> Option<String> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept();
+        let is_made = |name: &str| kept.calls.iter().any(|call| call.method == name);
+        let stray = answers.keys().find(|name| !METHODS.contains(&name.as_str()) && !is_made(name))?;
+        let likeness = |name: &&str| strsim::jaro_winkler(stray, name);
+        let near = METHODS.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        let known = match near.filter(|name| likeness(name) > LIKENESS_MIN) {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("there are {}", METHODS.join(", ")),
+        };
+        Some(format!("there is no call {stray:?} to be answered, and nothing made it; {known}"))
     }
 
     fn kept(&self) -> MutexGuard<'_, KeptThings> {
