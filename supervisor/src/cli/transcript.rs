@@ -101,9 +101,20 @@ impl DiffArguments {
 /// Reads a transcript that was saved.
 fn read(file: &Path) -> Result<Frames, CommandFailure> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| CommandFailure::usage(format!("{shown} cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        CommandFailure::usage(format!("{shown} cannot be read: {error}{}", hint_of_id(file)))
+    })?;
     Frames::parse(&text).map_err(|error| CommandFailure::usage(format!("{shown}: {error}")))
+}
+
+/// Other commands take ids where this one takes files.
+fn hint_of_id(file: &Path) -> String {
+    match file.to_str().filter(|text| !file.exists() && text.parse::<IdOrPrefix>().is_ok()) {
+        Some(id) => format!(
+            "; files are compared: if that is an execution, save it with `supervisor transcript {id} --out {id}.jsonl`"
+        ),
+        None => String::new(),
+    }
 }
 
 impl TranscriptCommand {
@@ -178,7 +189,20 @@ fn worker_of(implementation: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::worker_of;
+    use std::path::Path;
+
+    use super::{read, worker_of};
+
+    #[test]
+    fn an_id_in_place_of_a_file_is_told_how_to_become_one() {
+        let hint = "supervisor transcript 0198aa00-0000-7000 --out 0198aa00-0000-7000.jsonl";
+        let told = format!("{:?}", read(Path::new("0198aa00-0000-7000")).err().unwrap());
+        assert!(told.contains("No such file") && told.contains(hint), "{told}");
+        for file in ["none.jsonl", "0198aa00.jsonl", "/0198aa00"] {
+            let told = format!("{:?}", read(Path::new(file)).err().unwrap());
+            assert!(told.contains("No such file") && !told.contains("--out"), "{told}");
+        }
+    }
 
     #[test]
     fn the_worker_that_replays_is_the_one_that_recorded() {
