@@ -119,7 +119,10 @@ impl Planner {
         };
         let checks = [
             ("name", check::defined_name(&wanted.name)),
-            ("path", or_empty(path).and_then(|()| check_path(path))),
+            (
+                "path",
+                if path.is_empty() { Ok(()) } else { check::name(path).and_then(|()| check_path(path)) },
+            ),
             ("function", function_alone),
             ("language", or_empty(language)),
             ("timeout_seconds", wanted.timeout_seconds.map_or(Ok(()), check::timeout)),
@@ -170,7 +173,9 @@ fn check_path(path: &str) -> Result<(), String> {
         Component::Normal(_) | Component::CurDir => true,
         Component::Prefix(_) | Component::RootDir | Component::ParentDir => false,
     });
-    if inside {
+    // The last part of a folder's path is empty or a dot.
+    let names_file = !matches!(path.rsplit('/').next(), None | Some("" | "."));
+    if inside && names_file {
         Ok(())
     } else {
         Err(format!(

@@ -71,6 +71,21 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn a_path_names_a_file_and_no_folder() {
+    let told = |path: &str| {
+        let wanted = WorkflowDefinition { path: Some(path.into()), ..WorkflowDefinition::named("w") };
+        plan(&Definitions::default(), &[workflow(wanted)])
+    };
+    for path in [".", "./", "./.", "a/", "a/.", "a/..", ".."] {
+        let told = told(path).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(told.contains("must be a file below the workflows folder"), "{path}: {told}");
+    }
+    for path in ["a.js", "./a.js", "a/./b.py", ".hidden.js"] {
+        told(path).unwrap();
+    }
+}
+
+#[test]
 fn several_rows_of_one_name_are_not_guessed_among() {
     let row = |id: u128| WorkflowRecord {
         id: Uuid::from_u128(id),
