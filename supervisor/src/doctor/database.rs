@@ -160,7 +160,38 @@ async fn rights(store: &dyn SchemaStore) -> Option<DoctorFinding> {
 }
 
 fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
-    let fix = match error {
+    let fix = match (sqlite_path(url), error) {
+        (Some(path), BackendError::Store(error)) => fix_of_file(path, error),
+        (Some(_) | None, error) => fix_of_server(error).to_owned(),
+    };
+    DoctorFinding::fail("database", format!("{url}: {error}"), fix)
+}
+
+/// SQLite is no server, and writes no log: what there is are a file, its folder and its disk.
+fn fix_of_file(path: &Path, error: &StoreError) -> String {
+    let shown = path.display();
+    let rights = format!("give the supervisor's user the right to write {shown} and its folder");
+    match error {
+        StoreError::NoRoom { .. } => "make room on the disk that holds it".to_owned(),
+        StoreError::Incompatible { .. } => "correct database_url, or what it names".to_owned(),
+        StoreError::Failed { message, .. } if message.contains("readonly") => rights,
+        StoreError::Unreachable { .. }
+        | StoreError::CommitUnknown { .. }
+        | StoreError::Locked { .. }
+        | StoreError::NotBuilt
+        | StoreError::Refused { .. }
+        | StoreError::StalePlan { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Failed { .. } => {
+            format!(
+                "{rights}; if it has that, see that no other program holds the file, and that its disk is well"
+            )
+        }
+    }
+}
+
+fn fix_of_server(error: &BackendError) -> &'static str {
+    match error {
         BackendError::Store(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
             "start it, or correct host and port in database_url"
         }
@@ -177,8 +208,7 @@ fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
             | StoreError::Failed { .. },
         ) => "look into the database's own log",
         BackendError::DatabaseUrl | BackendError::Bus(_) => "correct database_url",
-    };
-    DoctorFinding::fail("database", format!("{url}: {error}"), fix)
+    }
 }
 
 #[cfg(test)]
@@ -225,6 +255,22 @@ mod tests {
             DatabaseFacts { version: "12.4".to_owned(), ..facts() },
         ] {
             assert_eq!(finding_for(&odd).verdict, Severity::Warn, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_a_file_from_being_written_is_its_rights_and_not_a_log() {
+        let failed = |message: &str| StoreError::Failed { backend: "sqlite", message: message.to_owned() };
+        let readonly = BackendError::Store(failed("attempt to write a readonly database"));
+        let finding = unreachable("sqlite:///var/lib/muster/muster.db", &readonly);
+        let fix = "give the supervisor's user the right to write /var/lib/muster/muster.db and its folder";
+        assert_eq!(finding.fix.as_deref(), Some(fix));
+        for failure in [
+            failed("disk I/O error"),
+            StoreError::Unreachable { backend: "sqlite", message: "unable to open".to_owned() },
+        ] {
+            let mend = unreachable("sqlite://muster.db", &BackendError::Store(failure)).fix.unwrap();
+            assert!(!mend.contains("log") && !mend.contains("host"), "{mend}");
         }
     }
 
