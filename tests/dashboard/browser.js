@@ -22,8 +22,8 @@ export async function launch() {
 }
 
 /** A window that is let in, and notes what goes wrong in it and what it asks of others than `origin`. */
-export async function open(browser, url, token, { width, colorScheme, height = 900 }) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale: "en-GB", timezoneId: "Europe/Berlin", reducedMotion: "reduce" });
+export async function open(browser, url, token, { width, colorScheme, height = 900, locale = "en-GB" }) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, timezoneId: "Europe/Berlin", reducedMotion: "reduce" });
   const page = await context.newPage();
   // To look at a change without building it: MUSTER_PAGES=supervisor/src/http/dashboard.
   const files = process.env.MUSTER_PAGES;

@@ -162,6 +162,24 @@ test("one execution: where its time went, attempt by attempt", async () => {
   assert.equal(await page.locator(".track i").count(), 4);
 });
 
+test("one execution: its events tell milliseconds as people write them, in whole words", async () => {
+  const id = await finished();
+  for (const [locale, time] of [["en-US", /^\w{3} \d+, \d{4}, \d+:\d\d:\d\d\.\d{3}\s[AP]M$/], ["en-GB", /^\d+ \w+ \d{4}, \d\d:\d\d:\d\d\.\d{3}$/]]) {
+    const shown = await open(browser, stand.url, stand.token, { width: 900, colorScheme: "light", locale });
+    await shown.go(`execution?id=${id}`);
+    const cells = shown.locator('table[aria-label="Events"] tbody tr td');
+    await cells.first().waitFor();
+    assert.match(await cells.first().innerText(), time);
+    const lines = await cells.evaluateAll(all => all.filter(one => ["What", "By"].includes(one.dataset.label)).map(one => {
+      const range = document.createRange();
+      range.selectNodeContents(one);
+      return [one.textContent, range.getClientRects().length];
+    }));
+    assert.deepEqual(lines.filter(([text, count]) => text && count !== 1), [], locale);
+    await shown.context().close();
+  }
+});
+
 test("one execution: a number that no double holds is shown digit by digit", async () => {
   const { executions } = await stand.ask("GET", "api/executions?workflow=greet&status=SUCCESS&limit=1");
   await page.go(`execution?id=${executions[0].execution_id}`);

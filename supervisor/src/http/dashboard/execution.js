@@ -24,8 +24,8 @@ const result = folded("Result", false), parameters = folded("Parameters", false)
 transcript.hidden = true;
 const steps = table({
   label: "Events", none: "None yet.", keyOf: (one, at) => one.key,
-  columns: [{ name: "At", kind: "nowrap", text: one => precise(one.at) }, { name: "Attempt", text: one => one.attempt }, { name: "What", kind: "lead", text: one => one.event },
-    { name: "By", text: one => by(one.supervisor) }, { name: "Detail", kind: "mono", text: one => one.detail ? compact(one.detail) : "" }],
+  columns: [{ name: "At", kind: "nowrap", text: one => precise(one.at) }, { name: "Attempt", text: one => one.attempt }, { name: "What", kind: "lead words", text: one => one.event },
+    { name: "By", kind: "words", text: one => by(one.supervisor) }, { name: "Detail", kind: "mono", text: one => one.detail ? compact(one.detail) : "" }],
 });
 const by = known => { const one = supervisors.find(other => other.id === known); return one ? `${one.host}/${one.process_id}` : known ?? ""; };
 

@@ -12,8 +12,9 @@ export const since = at => Math.max(0, (Date.now() - Date.parse(at)) / 1000);
 export const ago = at => at ? `${coarse(since(at))} ago` : "";
 export const until = at => { const seconds = (Date.parse(at) - Date.now()) / 1000; return seconds <= 0 ? "now" : `in ${coarse(seconds)}`; };
 export const moment = at => at ? new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" }) : "";
+const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
 /** With its milliseconds, for steps that follow one another. */
-export const precise = at => `${moment(at)}.${String(new Date(at).getMilliseconds()).padStart(3, "0")}`;
+export const precise = at => new Date(at).toLocaleString(undefined, { day: "numeric", month: "short", year: "numeric", hour, minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 export const took = one => one.duration_ms != null ? time((one.duration_ms < 10 && one.metrics?.wall_us || one.duration_ms * 1000) / 1e6)
   : one.status === "RUNNING" && one.started_at ? coarse(since(one.started_at)) : "";
 export const mebibytes = bytes => bytes ? `${(bytes / 1048576).toFixed(1)} MiB` : "";
