@@ -22,7 +22,7 @@ const WORDS: [&str; 6] =
     ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
 
 /// Files that may, and what they put in a tree instead of user data.
-const NAMED: [(&str, &str); 20] = [
+const NAMED: [(&str, &str); 19] = [
     ("src/cli/check_worker.rs", "the kit's own lines"),
     ("src/cli/doctor.rs", "findings"),
     ("src/cli/follow.rs", "how many lines a gap has"),
@@ -34,7 +34,6 @@ const NAMED: [(&str, &str); 20] = [
     ("src/cli/reload.rs", "nothing: an empty body"),
     ("src/cli/status.rs", "readiness and pool"),
     ("src/conformance/", "the kit's own parameters, made here"),
-    ("src/definitions/value.rs", "values of configuration, which are compared and never passed on"),
     ("executor/src/deaths.rs", "the supervisor's own events"),
     ("executor/src/effects.rs", "the supervisor's own events"),
     ("executor/src/descendants.rs", "the supervisor's own events"),
