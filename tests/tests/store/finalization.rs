@@ -342,6 +342,18 @@ pub(crate) async fn rule_25_children_commit_with_the_parents_outcome(fixture: Fi
     assert_eq!(fixture.take_pending().await, [Attempt::new(child, 1)]);
 }
 
+/// Whoever polls has found nothing that is due, and would look again a second later.
+pub(crate) async fn a_retry_that_is_due_soon_wakes_whoever_polls(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    // What woke before is taken.
+    while tokio::time::timeout(Duration::from_millis(200), fixture.store.woken()).await.is_ok() {}
+    let failure = ExecutionFailure::new("ValueError", "not yet");
+    let again = Disposition::Retry { failure, delay: Duration::from_millis(10), max_attempts: 0 };
+    fixture.finalize(ending(&me, attempt, again)).await;
+    tokio::time::timeout(Duration::from_secs(10), fixture.store.woken()).await.expect("woken for the retry");
+}
+
 pub(crate) async fn a_retry_goes_back_while_attempts_are_left(fixture: Fixture) {
     let me = claimant();
     let mut attempt = fixture.claimed(&me).await.attempt;

@@ -142,6 +142,7 @@ contract! {
         a_start_is_recorded_only_under_the_fence,
     }
     finalization {
+        a_retry_that_is_due_soon_wakes_whoever_polls,
         rule_14_after_a_take_over_nothing_of_the_old_attempt_is_written,
         rule_14_two_attempts_in_one_group_write_what_the_fence_lets_through,
         rule_14_several_outcomes_are_one_call,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_core::execution::Attempt;
@@ -20,6 +21,9 @@ use crate::session::{Backend, Extent, Purpose, StoreSession, WrittenAttempts};
 use crate::{
     Finalization, FinalizeResult, NewExecution, OutcomeStore, Result, StateChange, StateWrite, StoreError,
 };
+
+/// Whoever polls looks at least this often.
+const POLLED_EVERY: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl<B: Backend> OutcomeStore for B {
@@ -141,6 +145,9 @@ async fn finalize_group<B: Backend>(
         children = write_consequences(&mut session, backend, &won).await?;
     }
     session.commit().await?;
+    if endings.iter().any(|ending| is_due_soon(ending) && written.let_through(ending)) {
+        backend.wake_here();
+    }
     children.committed(backend).await;
     tend_changed(backend, written.left_limits()).await;
     let lost = endings.iter().filter(|ending| !written.let_through(ending));
@@ -238,6 +245,14 @@ fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>, is_published: boo
         completed_at: finalization.completed_at,
         is_published,
     })
+}
+
+/// True for a row that goes back and is due before a poll that nobody wakes would look for it.
+fn is_due_soon((_, settled): &EndingPair<'_>) -> bool {
+    match settled {
+        Some(SettledRow::Requeue { delay, .. }) => *delay < POLLED_EVERY,
+        Some(SettledRow::Terminal(_)) | None => false,
+    }
 }
 
 fn back_row((finalization, settled): &EndingPair<'_>) -> Option<BackRow> {
