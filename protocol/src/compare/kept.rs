@@ -4,39 +4,14 @@
 //! every digit, and so no two numbers are taken for the same because the nearest double is.
 
 use super::reader::ComparedJson;
-use super::{ExactNumber, is_double};
+use super::{ExactNumber, is_double, is_same};
 
 /// True when `kept` says what `given` says, to the last digit. 1 and 1.0 differ; 1e22 may be kept with its zeros.
 /// False when one of them is not JSON.
 pub fn is_kept(given: &str, kept: &str) -> bool {
     match (ComparedJson::parse(given), ComparedJson::parse(kept)) {
-        (Some(given), Some(kept)) => is_kept_value(&given, &kept),
+        (Some(given), Some(kept)) => is_same(&given, &kept, is_kept_number),
         _ => false,
-    }
-}
-
-fn is_kept_value(given: &ComparedJson, kept: &ComparedJson) -> bool {
-    match (given, kept) {
-        (ComparedJson::Number(given), ComparedJson::Number(kept)) => is_kept_number(given, kept),
-        (ComparedJson::List(given), ComparedJson::List(kept)) => {
-            given.len() == kept.len()
-                && given.iter().zip(kept).all(|(given, kept)| is_kept_value(given, kept))
-        }
-        (ComparedJson::Object(given), ComparedJson::Object(kept)) => {
-            given.len() == kept.len()
-                && given
-                    .iter()
-                    .zip(kept)
-                    .all(|((key, given), (name, kept))| key == name && is_kept_value(given, kept))
-        }
-        (
-            ComparedJson::Word(_)
-            | ComparedJson::Number(_)
-            | ComparedJson::Text(_)
-            | ComparedJson::List(_)
-            | ComparedJson::Object(_),
-            _,
-        ) => given == kept,
     }
 }
 

@@ -17,7 +17,7 @@ use reader::ComparedJson;
 /// exponent when it is the same double, its sign included. False when one of them is not JSON.
 pub fn is_same_value(given: &str, got: &str) -> bool {
     match (ComparedJson::parse(given), ComparedJson::parse(got)) {
-        (Some(given), Some(got)) => is_same(&given, &got),
+        (Some(given), Some(got)) => is_same(&given, &got, is_same_number),
         _ => false,
     }
 }
@@ -27,15 +27,20 @@ pub fn is_json(text: &str) -> bool {
     ComparedJson::parse(text).is_some()
 }
 
-fn is_same(given: &ComparedJson, got: &ComparedJson) -> bool {
+/// Whether two values are the same, when two numbers are so by this rule.
+fn is_same(given: &ComparedJson, got: &ComparedJson, is_number: fn(&str, &str) -> bool) -> bool {
     match (given, got) {
-        (ComparedJson::Number(given), ComparedJson::Number(got)) => is_same_number(given, got),
+        (ComparedJson::Number(given), ComparedJson::Number(got)) => is_number(given, got),
         (ComparedJson::List(given), ComparedJson::List(got)) => {
-            given.len() == got.len() && given.iter().zip(got).all(|(given, got)| is_same(given, got))
+            given.len() == got.len()
+                && given.iter().zip(got).all(|(given, got)| is_same(given, got, is_number))
         }
         (ComparedJson::Object(given), ComparedJson::Object(got)) => {
             given.len() == got.len()
-                && given.iter().zip(got).all(|((key, given), (name, got))| key == name && is_same(given, got))
+                && given
+                    .iter()
+                    .zip(got)
+                    .all(|((key, given), (name, got))| key == name && is_same(given, got, is_number))
         }
         (
             ComparedJson::Word(_)
