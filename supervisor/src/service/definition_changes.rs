@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::Store;
+use muster_store::{Result, Store};
 
 use crate::access::KnownTokens;
 use crate::dispatch::SecretKeyGate;
@@ -19,37 +19,35 @@ pub(super) async fn follow_definitions(
     tokens: Arc<KnownTokens>,
     gate: SecretKeyGate,
 ) {
-    // The version at which tokens and secrets were read.
-    let mut known = None;
+    let mut follower = DefinitionFollower { prewarm, tokens, gate, known: None };
     loop {
-        let version = match store.definition_version().await {
-            Ok(version) => version,
+        match follower.look(&*store).await {
+            Ok(()) => store.definitions_changed().await,
             Err(error) => {
-                tracing::debug!(%error, "it is not known whether definitions changed; asking again");
-                prewarm.follow(None);
+                tracing::debug!(%error, "what changed of definitions is not known yet; asking again");
                 tokio::time::sleep(RETRY).await;
-                continue;
             }
-        };
-        prewarm.follow(Some(version));
-        if known != Some(version) {
-            if let Err(error) = tokens.learn(&*store).await {
-                tracing::debug!(%error, "what changed of tokens is not known yet; asking again");
-                tokio::time::sleep(RETRY).await;
-                continue;
-            }
-            if let Err(error) = gate.look(&*store).await {
-                tracing::debug!(%error, "what changed of secrets is not known yet; asking again");
-                tokio::time::sleep(RETRY).await;
-                continue;
-            }
-            known = Some(version);
         }
-        if let Err(error) = store.follow_workflows().await {
-            tracing::debug!(%error, "what changed of workflows is not known yet; asking again");
-            tokio::time::sleep(RETRY).await;
-            continue;
+    }
+}
+
+struct DefinitionFollower {
+    prewarm: Arc<Prewarm>,
+    tokens: Arc<KnownTokens>,
+    gate: SecretKeyGate,
+    /// The version at which tokens and secrets were read.
+    known: Option<i64>,
+}
+
+impl DefinitionFollower {
+    async fn look(&mut self, store: &dyn Store) -> Result<()> {
+        let version = store.definition_version().await.inspect_err(|_| self.prewarm.follow(None))?;
+        self.prewarm.follow(Some(version));
+        if self.known != Some(version) {
+            self.tokens.learn(store).await?;
+            self.gate.look(store).await?;
+            self.known = Some(version);
         }
-        store.definitions_changed().await;
+        store.follow_workflows().await
     }
 }
