@@ -51,7 +51,10 @@ fn look(path: PathBuf) -> DataDirFacts {
         exists: standing == absolute,
         refused: allowed.err(),
         rights: if standing == absolute { private::look(&absolute).ok() } else { None },
-        holder: holder(&absolute.join(LOCK)),
+        holder: match look_at_lock(&absolute) {
+            LockLook::Held(note) => Some(note),
+            LockLook::Free | LockLook::Unseen => None,
+        },
         room_bytes: statvfs(standing).map_or(u64::MAX, |room| room.f_bavail.saturating_mul(room.f_frsize)),
         path,
     }
@@ -59,22 +62,31 @@ fn look(path: PathBuf) -> DataDirFacts {
 
 /// Whether no supervisor has this data directory. Not when that cannot be seen.
 pub(super) fn is_nobodys(data_dir: &Path) -> bool {
-    match File::open(data_dir.join(LOCK)) {
-        Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockShared).is_ok(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
+    matches!(look_at_lock(data_dir), LockLook::Free)
+}
+
+enum LockLook {
+    Free,
+    /// By whom.
+    Held(String),
+    /// It is there and cannot be opened.
+    Unseen,
 }
 
 /// Who holds the lock. It is asked for shared and given back at once: the supervisor's own is exclusive.
-fn holder(lock: &Path) -> Option<String> {
-    let mut file = File::open(lock).ok()?;
+fn look_at_lock(data_dir: &Path) -> LockLook {
+    let mut file = match File::open(data_dir.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return LockLook::Free,
+        Err(_) => return LockLook::Unseen,
+    };
     match flock(&file, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => None,
+        Ok(()) => LockLook::Free,
         Err(_) => {
             let mut note = String::new();
             let _ = file.read_to_string(&mut note);
             let note = note.trim();
-            Some(if note.is_empty() { "another process".to_owned() } else { note.to_owned() })
+            LockLook::Held(if note.is_empty() { "another process".to_owned() } else { note.to_owned() })
         }
     }
 }
