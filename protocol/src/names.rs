@@ -39,6 +39,8 @@ pub mod method {
     pub const STATE_DELETE: &str = "state.delete";
     /// `{workflow, params}` -> `{execution_id}`. The child commits with the parent's outcome.
     pub const EXECUTION_SUBMIT: &str = "execution.submit";
+    /// All of them.
+    pub const ALL: [&str; 5] = [CONFIG_GET, STATE_GET, STATE_SET, STATE_DELETE, EXECUTION_SUBMIT];
 }
 
 /// The error types a supervisor assigns. A user's own error of such a name is recorded as `User.<name>`.

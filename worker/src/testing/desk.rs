@@ -9,13 +9,6 @@ use serde_json::{Value, json};
 use crate::run::{Uplink, WorkerRun};
 use crate::sdk::WorkflowError;
 
-const METHODS: [&str; 5] = [
-    method::CONFIG_GET,
-    method::STATE_GET,
-    method::STATE_SET,
-    method::STATE_DELETE,
-    method::EXECUTION_SUBMIT,
-];
 /// A name that is less like another was not meant to be that.
 const LIKENESS_MIN: f64 = 0.75;
 
@@ -112,12 +105,12 @@ impl TestDesk {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.kept();
         let is_made = |name: &str| kept.calls.iter().any(|call| call.method == name);
-        let stray = answers.keys().find(|name| !METHODS.contains(&name.as_str()) && !is_made(name))?;
+        let stray = answers.keys().find(|name| !method::ALL.contains(&name.as_str()) && !is_made(name))?;
         let likeness = |name: &&str| strsim::jaro_winkler(stray, name);
-        let near = METHODS.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        let near = method::ALL.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
         let known = match near.filter(|name| likeness(name) > LIKENESS_MIN) {
             Some(name) => format!("did you mean {name}?"),
-            None => format!("there are {}", METHODS.join(", ")),
+            None => format!("there are {}", method::ALL.join(", ")),
         };
         Some(format!("there is no call {stray:?} to be answered, and nothing made it; {known}"))
     }
