@@ -1,10 +1,14 @@
 //! Moments as people and programs write them.
 
 use jiff::{SignedDuration, Timestamp};
+use muster_core::execution::check::{BEYOND_TIME, is_beyond_time};
 
 /// The moment a text names, in RFC 3339.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| format!("{text:?} is no moment: write it as in 2026-05-01T06:30:00Z (RFC 3339)"))
+    text.parse().map_err(|_| match is_beyond_time(text) {
+        true => format!("{text:?} {BEYOND_TIME}"),
+        false => format!("{text:?} is no moment: write it as in 2026-05-01T06:30:00Z (RFC 3339)"),
+    })
 }
 
 /// A moment of the past: one that a text names, or so long ago.
@@ -48,6 +52,15 @@ mod tests {
         for text in ["", "h", "1", "-1h", "yesterday", "1e300w"] {
             assert!(past_moment(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_end_of_time_is_told_as_what_it_is() {
+        for text in ["9999-12-31T23:59:59Z", "9999-12-31T00:00:00+01:00"] {
+            assert!(moment(text).unwrap_err().contains("9999-12-30T22:00:00Z"), "{text}");
+        }
+        assert!(moment("9999-12-30T22:00:00Z").is_ok());
+        assert!(moment("9999-12-32T00:00:00Z").unwrap_err().contains("RFC 3339"));
     }
 
     #[test]

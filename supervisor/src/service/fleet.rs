@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_store::StoreError;
 use serde_json::value::to_raw_value;
-use tokio::time::MissedTickBehavior;
+use tokio::time::Instant;
 
 use super::supervisor::Supervisor;
 use crate::api::{ApiService as _, FleetView, ReportView, ServiceError, SupervisorWord};
@@ -13,21 +13,30 @@ use crate::report::{ReportFacts, report};
 
 /// How often a supervisor says how it is.
 const SAID_EVERY: Duration = Duration::from_secs(10);
+/// How soon one that something keeps from taking work looks whether it still does: when it has just started, its workers are
+/// there within a moment.
+const TROUBLE_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 /// The last word of one that leaves waits for the database no longer.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Says how this supervisor is for as long as it lives. The first word comes at once.
 pub(super) async fn say_for_ever(supervisor: Weak<Supervisor>) {
-    let mut every = tokio::time::interval(SAID_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said: Option<(Instant, Vec<String>)> = None;
     loop {
-        every.tick().await;
         let Some(supervisor) = supervisor.upgrade() else { return };
         let word = supervisor.word().await;
-        if let Err(error) = supervisor.say(&word).await {
-            // Whoever reads the fleet sees that it is silent, and readiness says what is wrong with the database.
-            tracing::debug!(%error, "cannot tell the other supervisors how this one is");
+        let now = Instant::now();
+        let is_said =
+            said.as_ref().is_some_and(|(at, problems)| *at + SAID_EVERY > now && *problems == word.problems);
+        if !is_said {
+            if let Err(error) = supervisor.say(&word).await {
+                // Whoever reads the fleet sees that it is silent, and readiness says what is wrong with the database.
+                tracing::debug!(%error, "cannot tell the other supervisors how this one is");
+            }
+            said = Some((now, word.problems.clone()));
         }
+        drop(supervisor);
+        tokio::time::sleep(if word.problems.is_empty() { SAID_EVERY } else { TROUBLE_LOOKED_AT_EVERY }).await;
     }
 }
 

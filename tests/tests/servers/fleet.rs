@@ -1,5 +1,7 @@
 //! The fleet: each supervisor shows how it is, and the verdict on all of them says what to do.
 
+use std::time::{Duration, Instant};
+
 use muster_tests::{Installation, TestSupervisor, eventually};
 use serde_json::{Value, json};
 
@@ -31,7 +33,10 @@ fn each_supervisor_is_seen_by_the_others_until_it_leaves_or_is_killed() {
     let world = World::shared();
     let (place, other_place) = (world.installation(), world.installation().setting("queue", "mail"));
     let (watcher, other) = (place.start(), other_place.start());
+    // What it says at once is that its workers are not there yet, and that it is over it not only at its next turn.
+    let ready_at = Instant::now();
     let seen = is_seen(&watcher, &other, "serving");
+    assert!(ready_at.elapsed() < Duration::from_secs(6), "{:?}", ready_at.elapsed());
     assert_eq!(seen["said"]["queues"], json!(["mail"]));
     assert_eq!(seen["version"], env!("CARGO_PKG_VERSION"));
     is_seen(&other, &watcher, "serving");

@@ -208,7 +208,15 @@ pub(super) fn moment(raw: &RawValue) -> Result<Timestamp, String> {
     let expected =
         "must be a time with its offset from UTC (RFC 3339), such as \"2027-03-28T02:30:00+02:00\"";
     let text: String = read(raw, expected)?;
-    text.parse().map_err(|_| wrong(raw, expected))
+    text.parse().map_err(|_| wrong(raw, if is_beyond_time(&text) { BEYOND_TIME } else { expected }))
+}
+
+/// What is wrong with a moment for which [`is_beyond_time`] holds, to be put behind it.
+pub const BEYOND_TIME: &str = "must not be later than 9999-12-30T22:00:00Z, the last moment there is";
+
+/// Whether a text that is no moment would be one if there were later ones: the end of 9999 is what many write for "never".
+pub fn is_beyond_time(text: &str) -> bool {
+    text.starts_with("9999-12-3") && format!("2000{}", &text[4..]).parse::<Timestamp>().is_ok()
 }
 
 pub(super) fn max_attempts(raw: &RawValue) -> Result<u32, String> {
@@ -223,13 +231,13 @@ pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {
     if priority <= PRIORITY_MAX { Ok(priority) } else { Err(wrong(raw, &expected)) }
 }
 
-/// The rule of a retry policy: an object of these fields, each within its bounds.
 pub(super) fn webhook(raw: &RawValue) -> Result<RequestWebhook, String> {
     let webhook: RequestWebhook = serde_json::from_str(raw.get())
         .map_err(|error| format!("must be an object with url and events: {error}"))?;
     webhook.checked()
 }
 
+/// The rule of a retry policy: an object of these fields, each within its bounds.
 pub(super) fn retry(raw: &RawValue) -> Result<RetryOptions, String> {
     let options: RetryOptions = serde_json::from_str(raw.get())
         .map_err(|error| format!("must be an object of a retry policy: {error}"))?;
