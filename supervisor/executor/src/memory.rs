@@ -1,7 +1,8 @@
 //! The memory of workers, looked at while they run something and there is a limit.
 //!
 //! A look reads the processes of the machine once for all workers, away from the executor's thread. What it takes
-//! bounds how soon the next one comes, so that a thousand workers are looked at less often, and never all the time.
+//! bounds how soon the next one comes, so that a thousand workers are looked at less often, and never all the time; but
+//! what one worker's processes cost to look at keeps no other worker from its limit for long.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use super::link::WorkerLink;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// So many times as long as a look took passes before the next one.
 const REST_FOR_LOOK: u32 = 15;
+/// But no longer than this.
+const REST_MAX: Duration = Duration::from_secs(1);
 
 impl ExecutorState {
     /// From now on workers are held to this. Those that have a control group keep the limit it was made with.
@@ -46,7 +49,7 @@ impl ExecutorLoop {
             });
             let (seen, took);
             (watch, seen, took) = looked.await.unwrap_or_default();
-            rest = LOOK_EVERY.max(took * REST_FOR_LOOK);
+            rest = (took * REST_FOR_LOOK).clamp(LOOK_EVERY, REST_MAX);
             for (link, memory) in links.into_iter().zip(seen) {
                 let rss_bytes = memory.bytes;
                 link.memory.replace(Some(memory));

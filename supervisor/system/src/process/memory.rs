@@ -2,8 +2,9 @@
 //!
 //! The resident set costs nothing to read and counts a page once for each process that shares it; the proportional set
 //! counts it once for all of them, and the kernel walks the whole process to tell it. So the first is looked at, and
-//! the second only when the first is too much.
+//! the second only when the first is too much, and for no longer than there is time: a worker may have started thousands.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use super::mark::WorkerMark;
 const ANCESTORS_MAX: usize = 64;
 /// The proportional set is read anew after so long, although nothing has grown: others may have let go of shared pages.
 const EXACT_FOR: Duration = Duration::from_secs(2);
+/// So long the proportional sets of one worker's processes are read at most: all workers wait for it to be looked at.
+const EXACT_WITHIN: Duration = Duration::from_millis(50);
 
 /// The resident set of a process in bytes, or `None` when it is gone.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
@@ -58,7 +61,30 @@ fn resident_sum(members: &[ObservedProcess]) -> u64 {
 }
 
 fn exact_sum(members: &[ObservedProcess]) -> u64 {
-    members.iter().map(|seen| proportional_bytes(seen.pid).unwrap_or(seen.resident_bytes)).sum()
+    let begun = Instant::now();
+    proportional_sum(members, proportional_bytes, || begun.elapsed() < EXACT_WITHIN)
+}
+
+/// The proportional sets of the largest, one at least and as many as there is time for; of the others the same part of
+/// their resident sets.
+fn proportional_sum(
+    members: &[ObservedProcess],
+    read: impl Fn(u32) -> Option<u64>,
+    has_time: impl Fn() -> bool,
+) -> u64 {
+    let mut largest_first: Vec<&ObservedProcess> = members.iter().collect();
+    largest_first.sort_by_key(|seen| Reverse(seen.resident_bytes));
+    let (mut exact, mut resident) = (0, 0);
+    for seen in largest_first {
+        if resident > 0 && !has_time() {
+            break;
+        }
+        exact += read(seen.pid).unwrap_or(seen.resident_bytes);
+        resident += seen.resident_bytes;
+    }
+    let unread = u128::from(resident_sum(members) - resident);
+    let estimated = (unread * u128::from(exact)).checked_div(u128::from(resident)).unwrap_or(0);
+    exact + u64::try_from(estimated).unwrap_or(u64::MAX)
 }
 
 /// Looks at the memory of many workers at once, for the price of one look at the processes of the machine.
@@ -183,6 +209,22 @@ mod tests {
         let seen = ObservedProcess::read(own).unwrap();
         assert!(seen.resident_bytes > 0);
         assert_eq!(proportional_bytes(u32::MAX), None);
+    }
+
+    #[test]
+    fn what_there_is_no_time_to_read_is_estimated_by_what_was_read() {
+        let of = |pid, resident_bytes| ObservedProcess {
+            pid,
+            resident_bytes,
+            ..ObservedProcess::read(std::process::id()).unwrap()
+        };
+        let members = [of(1, 100), of(2, 400), of(3, 300)];
+        // A quarter of each is its own share; the third is gone.
+        let read = |pid| (pid != 3).then_some(if pid == 2 { 100 } else { 25 });
+        assert_eq!(proportional_sum(&members, read, || true), 100 + 300 + 25);
+        assert_eq!(proportional_sum(&members, read, || false), 100 + 400 / 4, "the largest is always read");
+        assert_eq!(proportional_sum(&[], read, || true), 0);
+        assert_eq!(proportional_sum(&[of(1, 0)], |_| None, || false), 0);
     }
 
     #[test]

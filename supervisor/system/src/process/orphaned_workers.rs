@@ -2,7 +2,8 @@
 //!
 //! The record begins with the boot it belongs to. Each spawn appends a line with the group's id and the time
 //! the leader started, which together name a process for ever: a recycled number has another start time. The third
-//! word is the mark by which all that the worker started is known, wherever it went.
+//! word is the mark by which all that the worker started is known, wherever it went. The record also says whose the workers
+//! are, in the same two numbers: in a copy of the directory of a supervisor that lives they are nobody's orphans.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -21,6 +22,8 @@ use super::{ProcessGroup, ProcessTree};
 const RECORD: &str = "worker-groups";
 /// What is before the id of a record.
 const ID_PREFIX: &str = "record ";
+/// What is before the number of the supervisor whose workers these are, and the time when it started.
+const OWNER_PREFIX: &str = "supervisor ";
 /// How long we wait for killed orphaned workers to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// The record is rewritten with only what lives when it has grown by so many lines.
@@ -44,13 +47,21 @@ pub struct OrphanedWorkers {
 }
 
 impl OrphanedWorkers {
-    /// Kills what an earlier process left running, then starts a new record. Returns how many were killed.
+    /// Whether the directory is a copy of one whose supervisor lives: what the record names is that one's.
+    pub fn are_anothers(data_dir: &Path) -> bool {
+        let text = std::fs::read_to_string(data_dir.join(RECORD)).unwrap_or_default();
+        let owner = text.lines().find_map(|line| OrphanRecord::parse(line.strip_prefix(OWNER_PREFIX)?));
+        owner.is_some_and(|owner| start_time(owner.id) == Some(owner.started))
+    }
+
+    /// Kills what an earlier process left running, then starts a new record. Returns how many were killed: none where
+    /// they [are another's](Self::are_anothers).
     ///
     /// # Errors
     /// When the record cannot be written.
     pub fn kill_and_open(data_dir: &Path) -> Result<(Self, usize), OrphanedWorkersError> {
         let path = data_dir.join(RECORD);
-        let killed = kill_recorded(&recorded(&path));
+        let killed = if Self::are_anothers(data_dir) { 0 } else { kill_recorded(&recorded(&path)) };
         let id = Uuid::new_v4().simple().to_string();
         let file = write_record(&path, &id, &[])
             .map_err(|source| OrphanedWorkersError { path: path.clone(), source })?;
@@ -128,9 +139,14 @@ impl std::fmt::Display for OrphanRecord {
     }
 }
 
-/// A new record that holds these workers, open for appending. An older version passes over the line with its id.
+/// A new record that holds these workers, open for appending. An older version passes over the lines with its id and its
+/// owner.
 fn write_record(path: &Path, id: &str, lines: &[OrphanRecord]) -> io::Result<File> {
     let mut text = format!("{}\n{ID_PREFIX}{id}\n", boot_id());
+    let owner = std::process::id();
+    if let Some(started) = start_time(owner) {
+        text.push_str(&format!("{OWNER_PREFIX}{owner} {started}\n"));
+    }
     for line in lines {
         text.push_str(&format!("{line}\n"));
     }
@@ -233,6 +249,22 @@ mod tests {
         // The same number with another start time is another process.
         writeln!(record.file, "{} 1", stranger.id()).unwrap();
         drop(record);
+        // We live, and so does whoever the record names as its owner: to a supervisor with a copy they are no orphans.
+        assert!(OrphanedWorkers::are_anothers(folder.path()));
+        let path = folder.path().join(RECORD);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (_, killed) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
+        assert_eq!((killed, left.try_wait().unwrap()), (0, None));
+        // The same of one that is gone: its number has another process.
+        let gone: String = text
+            .lines()
+            .map(|line| match line.starts_with(OWNER_PREFIX) {
+                true => format!("{OWNER_PREFIX}{} 1\n", std::process::id()),
+                false => format!("{line}\n"),
+            })
+            .collect();
+        std::fs::write(&path, gone).unwrap();
+        assert!(!OrphanedWorkers::are_anothers(folder.path()));
         let (_, killed) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
         assert_eq!(killed, 2);
         assert!(!left.wait().unwrap().success() && !strayed.wait().unwrap().success());
