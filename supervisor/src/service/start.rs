@@ -91,8 +91,14 @@ impl Supervisor {
         tokens: Arc<KnownTokens>,
     ) -> Result<(Arc<Self>, Tasks), StartError> {
         let data_dir = DataDir::lock(&settings.data_dir)?;
+        let is_copy = OrphanedWorkers::are_anothers(data_dir.path());
+        if is_copy {
+            tracing::warn!(
+                "this data_dir is a copy of one whose supervisor lives: its workers are left alone"
+            );
+        }
         let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
-        let left = WorkerLeaves::end_left(data_dir.path());
+        let left = if is_copy { 0 } else { WorkerLeaves::end_left(data_dir.path()) };
         let leaves = WorkerLeaves::open(data_dir.path());
         if let Err(reason) = &leaves {
             tracing::debug!(reason, "workers have no control groups of their own");

@@ -7,6 +7,7 @@ mod batch_given_up;
 mod batch_memory;
 mod batch_pipes;
 mod client;
+mod copied;
 mod deaths;
 mod end_causes;
 mod end_lines;
