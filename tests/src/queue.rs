@@ -126,6 +126,18 @@ impl TestQueue {
         number.unwrap_or_else(|| panic!("{}: {text}", self.name))
     }
 
+    /// Makes the queue as a stream, before a supervisor makes it as it should be.
+    #[track_caller]
+    pub fn declare_stream(&mut self) {
+        let declared = block_on(async {
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            self.channel().await?.queue_declare(self.name.as_str().into(), options, arguments).await.map(drop)
+        });
+        declared.unwrap_or_else(|error| panic!("making the stream {}: {error}", self.name));
+    }
+
     /// Waits until so many messages wait in the queue.
     #[track_caller]
     pub fn has_depth(&mut self, depth: u32, within: Duration) {

@@ -32,7 +32,7 @@ pub struct DeadLetterView {
 
 impl From<DeadLetter> for DeadLetterView {
     fn from(letter: DeadLetter) -> Self {
-        let DeadLetter { number: _, key, execution_id, reason, message } = letter;
+        let DeadLetter { number: _, queue: _, key, execution_id, reason, message } = letter;
         Self { key: key.to_string(), execution_id, reason, message }
     }
 }

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use muster_core::execution::IdOrPrefix;
-use muster_intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, LetterChoice, ReplayError, ReplayResult};
+use muster_intake::rabbitmq::{AmqpError, DeadLetter, LetterChoice, ReplayError, ReplayResult};
 use muster_protocol::spelled_out;
 use muster_store::Durability;
 use serde::Serialize;
 
 use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
+use super::served_dead_letters::ServedDeadLetters;
 use super::setting_flags::SettingFlags;
 use crate::service::{BackendError, open_store};
 use crate::settings::Settings;
@@ -99,12 +100,13 @@ impl DeadCommand {
         runtime.block_on(async {
             match self.action {
                 DeadAction::List { limit, json, settings } => {
-                    let letters = open(&settings.load_letting_nobody_in()?).await?.list(limit).await?;
-                    if json { print_json(&letters) } else { print_list(&letters) }
+                    let dead = ServedDeadLetters::open(&settings.load_letting_nobody_in()?).await?;
+                    let letters = dead.list(limit).await?;
+                    if json { print_json(&letters) } else { print_list(&letters, &dead.described().await?) }
                 }
                 DeadAction::Show { which, json, settings } => {
-                    let mut letters =
-                        open(&settings.load_letting_nobody_in()?).await?.list(usize::MAX).await?;
+                    let dead = ServedDeadLetters::open(&settings.load_letting_nobody_in()?).await?;
+                    let mut letters = dead.list(usize::MAX).await?;
                     let choice = choose(which, &letters)?;
                     letters.retain(|letter| choice.takes(letter.execution_id, letter.key));
                     if json { print_json(&letters) } else { print_letters(&letters) }
@@ -119,16 +121,6 @@ impl DeadCommand {
         })?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-async fn open(settings: &Settings) -> Result<DeadLetters, CommandFailure> {
-    let Some(url) = &settings.amqp_url else {
-        return Err(CommandFailure::usage(
-            "there are no dead letters without RabbitMQ: set amqp_url (--amqp-url, MUSTER_AMQP_URL); executions of \
-             the embedded queue that could not run are in `supervisor list --status FAILED`",
-        ));
-    };
-    Ok(DeadLetters::open(settings.server(url), &settings.queue).await?)
 }
 
 /// The letters that are meant, which must be there.
@@ -166,28 +158,32 @@ fn name(choice: LetterChoice) -> String {
     }
 }
 
-/// All, or the letters that are named.
-async fn chosen(which: Option<IdOrPrefix>, dead: &DeadLetters) -> Result<LetterChoice, CommandFailure> {
-    match which {
-        None => Ok(LetterChoice::All),
-        Some(which) => choose(which, &dead.list(usize::MAX).await?),
-    }
+/// All, or the letters that are named, in the queues that have any of them.
+async fn chosen(
+    which: Option<IdOrPrefix>,
+    dead: &mut ServedDeadLetters,
+) -> Result<LetterChoice, CommandFailure> {
+    let Some(which) = which else { return Ok(LetterChoice::All) };
+    let letters = dead.list(usize::MAX).await?;
+    let choice = choose(which, &letters)?;
+    dead.keep_those_of(letters.iter().filter(|letter| choice.takes(letter.execution_id, letter.key)));
+    Ok(choice)
 }
 
 async fn replay(which: Option<IdOrPrefix>, settings: &Settings) -> Result<(), CommandFailure> {
-    let dead = open(settings).await?;
-    let choice = chosen(which, &dead).await?;
+    let mut dead = ServedDeadLetters::open(settings).await?;
+    let choice = chosen(which, &mut dead).await?;
     let store = open_store(settings, Durability::Full).await?.store;
     let ReplayResult { replayed, reopened } = dead.replay(choice, &*store).await?;
     print_line(&format!("{replayed} replayed, {reopened} of them with a row that was reopened"))
 }
 
 async fn purge(which: Option<IdOrPrefix>, yes: bool, settings: &Settings) -> Result<(), CommandFailure> {
-    let dead = open(settings).await?;
-    let choice = chosen(which, &dead).await?;
+    let mut dead = ServedDeadLetters::open(settings).await?;
+    let choice = chosen(which, &mut dead).await?;
     if !yes {
         let what = match choice {
-            LetterChoice::All => "all dead letters".to_owned(),
+            LetterChoice::All => format!("all dead letters of {}", dead.described().await?),
             LetterChoice::Execution(_) | LetterChoice::Key(_) => {
                 format!("the dead letters of {}", name(choice))
             }
@@ -197,20 +193,25 @@ async fn purge(which: Option<IdOrPrefix>, yes: bool, settings: &Settings) -> Res
     print_line(&format!("{} purged", dead.purge(choice).await?))
 }
 
-fn print_list(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
+/// The letters of one queue after those of another, each with its queue where there are several.
+fn print_list(letters: &[DeadLetter], queues: &str) -> Result<(), CommandFailure> {
     if letters.is_empty() {
-        note("no dead letters");
+        note(&spelled_out(&format!("no dead letters of {queues}")));
     }
+    let are_of_several = letters.iter().any(|letter| letter.queue != letters[0].queue);
     let line = |letter: &DeadLetter| {
         let id = letter.execution_id.map_or_else(|| format!("{:36}", "-"), |id| id.to_string());
-        format!("{:>4}  {}  {id}  {}\n", letter.number, letter.key, letter.reason)
+        let queue = if are_of_several { format!("{}: ", letter.queue) } else { String::new() };
+        format!("{:>4}  {}  {id}  {queue}{}\n", letter.number, letter.key, letter.reason)
     };
     print(&spelled_out(&letters.iter().map(line).collect::<String>()))
 }
 
 fn print_letters(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
-    let text =
-        |letter: &DeadLetter| format!("key: {}\nreason: {}\n{}\n", letter.key, letter.reason, letter.message);
+    let text = |letter: &DeadLetter| {
+        let DeadLetter { number: _, queue, key, execution_id: _, reason, message } = letter;
+        format!("key: {key}\nqueue: {queue}\nreason: {reason}\n{message}\n")
+    };
     print(&spelled_out(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
 }
 
@@ -225,7 +226,9 @@ impl From<AmqpError> for CommandFailure {
                 Self::usage(error.to_string())
             }
             AmqpError::Unreachable(_) => Self::unavailable(error.to_string()),
-            AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => Self::other(error.to_string()),
+            AmqpError::Stream(_) | AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => {
+                Self::other(error.to_string())
+            }
         }
     }
 }

@@ -39,6 +39,7 @@ mod run;
 mod schedule;
 mod secret;
 mod selection;
+mod served_dead_letters;
 mod server;
 mod setting_flags;
 mod show;

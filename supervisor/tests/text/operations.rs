@@ -10,8 +10,12 @@ const MADE_ELSEWHERE: [&str; 2] = ["{}", "{doubt}"];
 
 /// The last text of each such call: its message. Where a line ends in a backslash it goes on with the next word.
 fn messages(source: &str) -> Vec<String> {
-    let calls = ["tracing::warn!(", "tracing::error!("];
-    let begins = calls.iter().flat_map(|call| source.match_indices(call).map(|(at, call)| at + call.len()));
+    // With and without its path, and no other macro that ends so.
+    let calls = ["warn!(", "error!("];
+    let is_whole =
+        |at: usize| !source[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+    let begins = calls.iter().flat_map(|call| source.match_indices(call));
+    let begins = begins.filter(|(at, _)| is_whole(*at)).map(|(at, call)| at + call.len());
     begins.filter_map(|at| message(&source[at..])).collect()
 }
 

@@ -5,6 +5,7 @@ mod cancels;
 mod clocks;
 mod consequences;
 mod consumer;
+mod dead_letters;
 mod definitions;
 mod encrypted;
 mod failed_start;

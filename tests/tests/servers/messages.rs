@@ -1,8 +1,6 @@
-//! Messages as they come: repeated, minimal, unusable; and what a person does with dead letters.
+//! Messages as they come: repeated, minimal, unusable.
 
-use std::process::Output;
-
-use muster_tests::{Installation, eventually};
+use muster_tests::eventually;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -162,58 +160,6 @@ fn whoever_waits_for_what_is_refused_gets_the_reply() {
 }
 
 #[test]
-fn dead_letters_are_listed_shown_replayed_and_purged() {
-    let mut world = World::shared();
-    let installation = world.installation();
-    let supervisor = installation.start();
-    let id = Uuid::now_v7().to_string();
-    world.queue.publish_bytes(b"nonsense");
-    world.queue.publish(&json!({ "execution_id": id }));
-    world.queue.has_dead_letters(2, SOON);
-
-    let letters: Value = serde_json::from_str(&dead(&installation, &["list", "--json"])).unwrap();
-    let of_id = letters.as_array().unwrap().iter().filter(|letter| letter["execution_id"] == id.as_str());
-    assert_eq!((letters.as_array().unwrap().len(), of_id.count()), (2, 1), "{letters}");
-    let shown = dead(&installation, &["show", &id]);
-    assert!(shown.contains("PendingNotFound") && shown.contains(&id), "{shown}");
-    assert!(!try_dead(&installation, &["show", &Uuid::now_v7().to_string()]).status.success());
-    world.queue.has_dead_letters(2, SOON);
-
-    world.cache.set(&format!("pending:{id}"), &json!({ "workflow": "echo", "parameters": 5 }).to_string());
-    let replayed = dead(&installation, &["replay", &id]);
-    assert!(replayed.contains("1 replayed, 1 of them"), "{replayed}");
-    let row = world.record.has_status(&id, &["SUCCESS"], SOON);
-    assert_eq!(row["result"], 5, "{row}");
-    world.queue.has_dead_letters(1, SOON);
-
-    // What has no id has a key, which its content alone makes.
-    world.queue.publish_bytes(b"gibberish");
-    world.queue.has_dead_letters(2, SOON);
-    let letters: Value = serde_json::from_str(&dead(&installation, &["list", "--json"])).unwrap();
-    let key = |message: &str| {
-        let letter = letters.as_array().unwrap().iter().find(|letter| letter["message"] == message);
-        letter.unwrap()["key"].as_str().unwrap().to_owned()
-    };
-    let (nonsense, gibberish) = (key("nonsense"), key("gibberish"));
-    assert!(dead(&installation, &["list"]).contains(&gibberish));
-    let shown = dead(&installation, &["show", &nonsense]);
-    assert!(shown.contains("\nnonsense") && !shown.contains("gibberish"), "{shown}");
-    assert!(dead(&installation, &["replay", &gibberish[..8]]).contains("1 replayed, 0 of them"));
-    world.queue.has_dead_letters(2, SOON);
-    let unsure = try_dead(&installation, &["purge", &gibberish]);
-    assert!(String::from_utf8_lossy(&unsure.stderr).contains("say so with --yes"), "{unsure:?}");
-    assert!(dead(&installation, &["purge", &gibberish, "--yes"]).contains("1 purged"));
-    world.queue.has_dead_letters(1, SOON);
-    assert!(!try_dead(&installation, &["purge", &gibberish, "--yes"]).status.success());
-
-    let refused = try_dead(&installation, &["purge"]);
-    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-    assert!(dead(&installation, &["purge", "--yes"]).contains("1 purged"));
-    world.queue.has_dead_letters(0, SOON);
-    world.assert_clean(supervisor, &installation);
-}
-
-#[test]
 fn the_broker_does_not_give_up_on_a_message_that_came_back_often() {
     let mut world = World::shared();
     let installation = world.installation();
@@ -223,16 +169,4 @@ fn the_broker_does_not_give_up_on_a_message_that_came_back_often() {
     let limit = world.queue.delivery_limit();
     assert!(limit >= 100_000, "{limit}");
     assert!(supervisor.terminate(SOON).success());
-}
-
-fn try_dead(installation: &Installation, arguments: &[&str]) -> Output {
-    installation.run(&[&["dead"], arguments].concat())
-}
-
-/// `supervisor dead ...`, which must succeed; gives its stdout.
-#[track_caller]
-fn dead(installation: &Installation, arguments: &[&str]) -> String {
-    let output = try_dead(installation, arguments);
-    assert!(output.status.success(), "dead {arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }

@@ -20,6 +20,12 @@ pub enum AmqpError {
     /// The name of the queue is longer than AMQP allows.
     #[error("the queue name {0:?} is too long: at most 250 bytes")]
     QueueName(String),
+    /// A queue is a stream, from which nothing is ever taken.
+    #[error(
+        "queue {0} is a stream: what is in it is never taken out, so nobody can say what has run; set another queue, or \
+         delete it, and the supervisor makes a quorum queue"
+    )]
+    Stream(String),
     /// The broker cannot be reached; it may be later.
     #[error("rabbitmq is out of reach: {0}")]
     Unreachable(String),

@@ -52,6 +52,8 @@ pub struct QueueMessages {
 pub struct DeadLetter {
     /// Its place in the queue, from 1. It changes when others before it leave.
     pub number: usize,
+    /// The queue that it was published to.
+    pub queue: String,
     /// What it is called, made of its content.
     pub key: LetterKey,
     /// Which execution it was meant for, if that can be read.

@@ -113,6 +113,7 @@ mod tests {
     fn a_beginning_means_what_begins_so() {
         let letter = |execution_id: Option<&str>, message: &str| DeadLetter {
             number: 1,
+            queue: "q".to_owned(),
             key: LetterKey::of(message.as_bytes()),
             execution_id: execution_id.map(|id| id.parse().unwrap()),
             reason: String::new(),

@@ -99,6 +99,19 @@ impl DeadLetters {
         Err(AmqpError::NotBuilt)
     }
 
+    /// The queue whose messages they were.
+    pub fn queue(&self) -> &str {
+        match *self {}
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// Never: there are no letters.
+    pub async fn count(&self) -> Result<Option<u32>, AmqpError> {
+        match *self {}
+    }
+
     /// The oldest letters.
     ///
     /// # Errors

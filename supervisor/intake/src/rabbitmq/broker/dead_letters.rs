@@ -38,7 +38,7 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Connects.
+    /// Connects, and makes nothing: where nobody ever served the queue there are no letters.
     ///
     /// # Errors
     /// When the broker is out of reach or refuses.
@@ -46,8 +46,20 @@ impl DeadLetters {
         let broker = broker.into();
         let names = QueueNames::new(queue)?;
         let connection = connect(&parse(&broker)?, "dead letters").await?;
-        topology::declare(&connection, &names).await?;
         Ok(Self { connection, publisher: QueuePublisher::new(broker, queue)?, names })
+    }
+
+    /// The queue whose messages they were.
+    pub fn queue(&self) -> &str {
+        self.names.queue.as_str()
+    }
+
+    /// How many there are; `None` when there is no queue for them, because nobody ever served theirs.
+    ///
+    /// # Errors
+    /// When the broker is out of reach or refuses.
+    pub async fn count(&self) -> Result<Option<u32>, AmqpError> {
+        topology::dead_letters(&self.connection, &self.names).await
     }
 
     /// The oldest `limit` letters.
@@ -55,12 +67,15 @@ impl DeadLetters {
     /// # Errors
     /// When the broker is out of reach or refuses.
     pub async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, AmqpError> {
+        if self.count().await?.is_none() {
+            return Ok(Vec::new());
+        }
         let channel = self.channel().await?;
         let mut letters = Vec::new();
         while letters.len() < limit
             && let Some(delivery) = self.take(&channel).await?
         {
-            letters.push(letter(letters.len() + 1, &delivery));
+            letters.push(self.letter(letters.len() + 1, &delivery));
         }
         give_back(&channel).await?;
         self.are_back(letters.len()).await?;
@@ -90,7 +105,7 @@ impl DeadLetters {
         let channel = self.channel().await?;
         let mut replayed = ReplayResult::default();
         // What comes back while we replay is not replayed again.
-        let mut left = self.count().await?;
+        let mut left = self.count().await?.unwrap_or_default();
         while left > 0
             && let Some(delivery) = self.take(&channel).await?
         {
@@ -134,6 +149,9 @@ impl DeadLetters {
         message: &[u8],
         store: &dyn QueueStore,
     ) -> Result<bool, ReplayError> {
+        if self.count().await?.is_none() {
+            return Ok(false);
+        }
         let channel = self.channel().await?;
         let mut found = None;
         while found.is_none()
@@ -162,12 +180,13 @@ impl DeadLetters {
     }
 
     async fn purge_once(&self, only: LetterChoice) -> Result<u32, AmqpError> {
+        let Some(mut left) = self.count().await? else { return Ok(0) };
         let channel = self.channel().await?;
         if only == LetterChoice::All {
             let purged = channel.queue_purge(self.names.dead.clone(), QueuePurgeOptions::default());
             return Ok(answered(purged).await?);
         }
-        let (mut left, mut purged) = (self.count().await?, 0);
+        let mut purged = 0;
         while left > 0
             && let Some(delivery) = self.take(&channel).await?
         {
@@ -185,16 +204,12 @@ impl DeadLetters {
     /// Waits until so many are in the queue again, for a moment: whoever counts or takes them next must find them.
     async fn are_back(&self, letters: usize) -> Result<(), AmqpError> {
         for _ in 0..BACK_LOOKS {
-            if self.count().await? as usize >= letters {
+            if self.count().await?.is_none_or(|count| count as usize >= letters) {
                 break;
             }
             tokio::time::sleep(BACK_LOOK_EVERY).await;
         }
         Ok(())
-    }
-
-    async fn count(&self) -> Result<u32, AmqpError> {
-        Ok(topology::declare(&self.connection, &self.names).await?.dead_letters())
     }
 
     async fn channel(&self) -> Result<Channel, AmqpError> {
@@ -205,6 +220,17 @@ impl DeadLetters {
         let taken = channel.basic_get(self.names.dead.clone(), BasicGetOptions::default());
         let taken = answered(taken).await?;
         Ok(taken.map(|message| message.delivery))
+    }
+
+    fn letter(&self, number: usize, delivery: &Delivery) -> DeadLetter {
+        DeadLetter {
+            number,
+            queue: self.queue().to_owned(),
+            key: LetterKey::of(&delivery.data),
+            execution_id: execution_id(&delivery.data),
+            reason: reason(&delivery.properties),
+            message: String::from_utf8_lossy(&delivery.data).into_owned(),
+        }
     }
 }
 
@@ -232,16 +258,6 @@ fn looks_for(only: LetterChoice) -> u32 {
 /// Closes the channel: what was taken and not acknowledged goes back to its place.
 async fn give_back(channel: &Channel) -> Result<(), AmqpError> {
     Ok(answered(channel.close(200, "seen".into())).await?)
-}
-
-fn letter(number: usize, delivery: &Delivery) -> DeadLetter {
-    DeadLetter {
-        number,
-        key: LetterKey::of(&delivery.data),
-        execution_id: execution_id(&delivery.data),
-        reason: reason(&delivery.properties),
-        message: String::from_utf8_lossy(&delivery.data).into_owned(),
-    }
 }
 
 fn execution_id(body: &[u8]) -> Option<Uuid> {

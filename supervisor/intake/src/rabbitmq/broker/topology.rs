@@ -78,29 +78,12 @@ async fn found<T>(asked: Result<T, lapin::Error>, channel: &Channel) -> Result<b
     }
 }
 
-/// The topology as it is after [`declare`].
-pub(super) struct DeclaredTopology {
-    dead: Queue,
-    /// What is not as we would have made it.
-    pub(super) differences: Vec<String>,
-}
-
-impl DeclaredTopology {
-    /// How many dead letters there were.
-    pub(super) fn dead_letters(&self) -> u32 {
-        self.dead.message_count()
-    }
-}
-
 /// Makes sure that exchange and queues exist. One that exists with other arguments is used as it is, and so is one that
-/// our user may not configure.
-pub(super) async fn declare(
-    connection: &Connection,
-    names: &QueueNames,
-) -> Result<DeclaredTopology, AmqpError> {
+/// our user may not configure; gives what is not as we would have made it. A stream is refused.
+pub(super) async fn declare(connection: &Connection, names: &QueueNames) -> Result<Vec<String>, AmqpError> {
     let mut differences = Vec::new();
     declare_exchange(connection, &names.dead, &mut differences).await?;
-    let dead = declare_queue(connection, &names.dead, quorum(), &mut differences).await?;
+    declare_queue(connection, &names.dead, quorum(), &mut differences).await?;
     let channel = answered(connection.create_channel()).await?;
     let (dead_name, options) = (names.dead.clone(), QueueBindOptions::default());
     let bound = channel.queue_bind(dead_name.clone(), dead_name, "".into(), options, FieldTable::default());
@@ -114,7 +97,7 @@ pub(super) async fn declare(
         Err(error) => return Err(error.into()),
     }
     declare_queue(connection, &names.queue, main_arguments(names), &mut differences).await?;
-    Ok(DeclaredTopology { dead, differences })
+    Ok(differences)
 }
 
 async fn declare_exchange(
@@ -156,6 +139,7 @@ async fn declare_queue(
             close(&channel).await;
             return Ok(queue);
         }
+        Err(error) if is_stream(&error) => return Err(AmqpError::Stream(name.to_string())),
         Err(error) if is_mismatch(&error) => {
             differences.push(format!(
                 "queue {name} exists with other arguments and is used as it is ({error}); to get a quorum queue with \
@@ -175,6 +159,28 @@ async fn declare_queue(
             Ok(queue)
         }
         Err(absent) if is_absent(&absent) => Err(may_not_make("queue", name, &error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a queue that was declared as a quorum queue is a stream. The broker says so in words alone.
+fn is_stream(error: &lapin::Error) -> bool {
+    is_mismatch(error) && error.to_string().contains("current is 'stream'")
+}
+
+/// How many dead letters there are; `None` when the queue for them is not there. Nothing is made.
+pub(super) async fn dead_letters(
+    connection: &Connection,
+    names: &QueueNames,
+) -> Result<Option<u32>, AmqpError> {
+    let channel = answered(connection.create_channel()).await?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match answered(channel.queue_declare(names.dead.clone(), passive, FieldTable::default())).await {
+        Ok(queue) => {
+            close(&channel).await;
+            Ok(Some(queue.message_count()))
+        }
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

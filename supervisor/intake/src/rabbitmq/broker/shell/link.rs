@@ -29,7 +29,7 @@ impl BrokerLink {
     pub(super) fn open(number: ChannelNumber, address: BrokerAddress, names: QueueNames) -> Self {
         let opening = async move {
             let connection = connect(&address, "intake").await?;
-            let differences = topology::declare(&connection, &names).await?.differences;
+            let differences = topology::declare(&connection, &names).await?;
             let channel = answered(connection.create_channel()).await?;
             let channel = Box::new(OpenChannel::new(number, names.queue, connection, channel));
             Ok(OpenedLink { channel, differences })

@@ -45,6 +45,7 @@ pub(super) async fn consume(channel: Channel, queue: ShortString, window: u16) -
             | AmqpError::Certificate(_)
             | AmqpError::NotBuilt
             | AmqpError::QueueName(_)
+            | AmqpError::Stream(_)
             | AmqpError::Refused(_)
             | AmqpError::NotConfirmed(_)),
         ) => ChannelAnswer::Refused(format!("no consumer on queue {queue}: {refused}")),
