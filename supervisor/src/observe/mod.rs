@@ -49,7 +49,10 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), ObserveError> {
     let filter = EnvFilter::try_new(quiet_libraries(level))
         .map_err(|error| ObserveError::Filter { level: level.to_owned(), reason: error.to_string() })?;
     let is_terminal = std::io::stderr().is_terminal();
-    let builder = Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr);
+    // Nothing depends on the log: whoever read it may be gone, or its disk full. To say so would be one more write that fails,
+    // and the library's panics then.
+    let builder =
+        Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let is_text = match format {
         LogFormat::Auto => is_terminal,
         LogFormat::Text => true,

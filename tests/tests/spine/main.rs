@@ -23,6 +23,7 @@ mod starts;
 mod system;
 mod templates;
 mod time;
+mod unheard;
 mod values;
 mod violations;
 mod windows;
