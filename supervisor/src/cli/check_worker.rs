@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_conformance::{
+    CheckEntry, CheckVerdict, CheckedWorker, ConformanceLevel, ConformanceReport, check_worker, describe,
+    junit,
+};
 use muster_protocol::spelled_out;
 use muster_system::process::{GroupLimits, Launch, close_inherited_on_exec};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
-use crate::conformance::{
-    CheckEntry, CheckVerdict, CheckedWorker, ConformanceLevel, ConformanceReport, check_worker, describe,
-    junit,
-};
 use crate::settings::find_program;
 
 /// Check that an executable is a worker: drive it through the protocol and say what it keeps.

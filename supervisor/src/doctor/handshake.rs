@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muster_conformance::{HeardFrame, UnheardFrame, WorkerPeer};
 use muster_core::pool::HELLO_TIMEOUT;
 use muster_core::process::ExitStatus;
 use muster_protocol::limits::{CRASH_STDERR_LINES, FRAME_MAX_BYTES};
@@ -12,7 +13,6 @@ use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, TEMPLATE_FD_ENV, ToSupervisor
 use muster_system::process::{ForkChannel, RunningProgram, Spawner};
 
 use crate::executor::WorkerSpec;
-use crate::peer::{HeardFrame, UnheardFrame, WorkerPeer};
 
 /// After the end of its stdin a worker leaves by itself within this.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);

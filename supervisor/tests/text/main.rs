@@ -14,8 +14,16 @@ use muster_core::pool::PoolInvariant;
 use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 
 /// The packages of the supervisor, from its folder.
-const PACKAGES: [&str; 7] =
-    ["src", "core/src", "system/src", "executor/src", "store/src", "bus/src", "intake/src"];
+const PACKAGES: [&str; 8] = [
+    "src",
+    "conformance/src",
+    "core/src",
+    "system/src",
+    "executor/src",
+    "store/src",
+    "bus/src",
+    "intake/src",
+];
 
 /// What makes or takes a tree of JSON, or rewrites what it is given.
 const WORDS: [&str; 6] =
@@ -33,7 +41,7 @@ const NAMED: [(&str, &str); 19] = [
     ("src/cli/migrate.rs", "versions"),
     ("src/cli/reload.rs", "nothing: an empty body"),
     ("src/cli/status.rs", "readiness and pool"),
-    ("src/conformance/", "the kit's own parameters, made here"),
+    ("conformance/src/", "the kit's own parameters, made here"),
     ("executor/src/deaths.rs", "the supervisor's own events"),
     ("executor/src/effects.rs", "the supervisor's own events"),
     ("executor/src/descendants.rs", "the supervisor's own events"),

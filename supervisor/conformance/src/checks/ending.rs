@@ -5,14 +5,14 @@ use muster_protocol::ToSupervisor;
 use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{NextFrame, WorkerSession, shown};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{NextFrame, WorkerSession, shown};
 
 /// The exit code that user code is asked to end with.
 const EXIT_CODE: i32 = 7;
 
-pub(in crate::conformance) async fn stdin_end_idle(bench: &Workbench) -> Checked {
+pub(crate) async fn stdin_end_idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.still_works("Ready").await?;
     session.hang_up();
@@ -25,20 +25,20 @@ pub(in crate::conformance) async fn stdin_end_idle(bench: &Workbench) -> Checked
     }
 }
 
-pub(in crate::conformance) async fn stdin_end_running(bench: &Workbench) -> Checked {
+pub(crate) async fn stdin_end_running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     session.hang_up();
     must_die(&mut session, run, "a running worker is gone within 2 s of the end of stdin").await
 }
 
-pub(in crate::conformance) async fn terminate_idle(bench: &Workbench) -> Checked {
+pub(crate) async fn terminate_idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.group().terminate();
     must_die(&mut session, 0, "an idle worker is gone within 2 s of SIGTERM").await
 }
 
-pub(in crate::conformance) async fn terminate_running(bench: &Workbench) -> Checked {
+pub(crate) async fn terminate_running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     session.group().terminate();
@@ -96,11 +96,11 @@ fn is_last_words(message: &ToSupervisor, ended: u32) -> bool {
     }
 }
 
-pub(in crate::conformance) async fn crash(bench: &Workbench) -> Checked {
+pub(crate) async fn crash(bench: &Workbench) -> Checked {
     ends_by_itself(bench, "crash", &json!({}), ExitStatus::Signal(9)).await
 }
 
-pub(in crate::conformance) async fn exit(bench: &Workbench) -> Checked {
+pub(crate) async fn exit(bench: &Workbench) -> Checked {
     ends_by_itself(bench, "exit", &json!({ "code": EXIT_CODE }), ExitStatus::Code(EXIT_CODE)).await
 }
 

@@ -6,9 +6,9 @@ use muster_protocol::{CancelReason, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::json;
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK, must_be_cancelled};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::{GRACE_MS, NextFrame, WorkerSession, shown};
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::{GRACE_MS, NextFrame, WorkerSession, shown};
 
 /// How long a worker that ignores everything is given before each signal.
 const SHORT_GRACE: Duration = Duration::from_millis(300);
@@ -26,7 +26,7 @@ async fn asleep(bench: &Workbench) -> Result<(WorkerSession, u32), CheckFailure>
     Ok((session, run))
 }
 
-pub(in crate::conformance) async fn running(bench: &Workbench) -> Checked {
+pub(crate) async fn running(bench: &Workbench) -> Checked {
     let (mut session, run) = asleep(bench).await?;
     session.send(&cancel(run, CancelReason::User)).await?;
     ends_in_time(&mut session, run).await?;
@@ -46,7 +46,7 @@ async fn ends_in_time(session: &mut WorkerSession, run: u32) -> Checked {
     Ok(())
 }
 
-pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {
+pub(crate) async fn idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.send(&cancel(1, CancelReason::User)).await?;
     session.still_works("a Cancel before its run").await?;
@@ -57,7 +57,7 @@ pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {
 
 /// The Cancel arrives with the Execute, while the run ends or even before it began: any outcome is right,
 /// and there is exactly one.
-pub(in crate::conformance) async fn finishing(bench: &Workbench) -> Checked {
+pub(crate) async fn finishing(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     for _ in 0..20 {
         let (run, execute) = session.execute("echo", &json!("short"));
@@ -74,7 +74,7 @@ pub(in crate::conformance) async fn finishing(bench: &Workbench) -> Checked {
     session.still_works("a Cancel that crossed the Finished").await
 }
 
-pub(in crate::conformance) async fn twice(bench: &Workbench) -> Checked {
+pub(crate) async fn twice(bench: &Workbench) -> Checked {
     let (mut session, run) = asleep(bench).await?;
     let first = cancel(run, CancelReason::User);
     let second = cancel(run, CancelReason::Shutdown);
@@ -86,7 +86,7 @@ pub(in crate::conformance) async fn twice(bench: &Workbench) -> Checked {
 }
 
 /// User code that swallows everything dies with its process group.
-pub(in crate::conformance) async fn ignored(bench: &Workbench) -> Checked {
+pub(crate) async fn ignored(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("ignore_cancel", &json!({ "seconds": LONG_SECONDS })).await?;
     session.send(&cancel(run, CancelReason::User)).await?;
@@ -106,7 +106,7 @@ pub(in crate::conformance) async fn ignored(bench: &Workbench) -> Checked {
 }
 
 /// The worker may hold the limit itself, but not before its time. If it does not, the kit cancels it.
-pub(in crate::conformance) async fn deadline(bench: &Workbench) -> Checked {
+pub(crate) async fn deadline(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("sleep", &json!({ "seconds": LONG_SECONDS }));
     if let ToWorker::Execute { timeout_ms, .. } = &mut execute {

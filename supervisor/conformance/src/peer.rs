@@ -24,7 +24,7 @@ const STDERR_KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What stdout held next.
 #[derive(Debug)]
-pub(crate) enum HeardFrame {
+pub enum HeardFrame {
     /// A message.
     Message(ToSupervisor),
     /// A message of a later version.
@@ -37,7 +37,7 @@ pub(crate) enum HeardFrame {
 
 /// Stdout holds nothing that a peer can hear.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum UnheardFrame {
+pub enum UnheardFrame {
     /// The worker broke the wire.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -48,13 +48,13 @@ pub(crate) enum UnheardFrame {
 
 /// A running worker and our ends of its pipes. Dropping it kills its process group.
 #[derive(Debug)]
-pub(crate) struct WorkerPeer {
+pub struct WorkerPeer {
     /// All that the process started and did not leave.
-    pub(crate) group: ProcessGroup,
+    pub group: ProcessGroup,
     /// All that it started, wherever it went.
     family: ProcessTree,
     /// What it has of its own, until it is dropped.
-    pub(crate) belongings: WorkerBelongings,
+    pub belongings: WorkerBelongings,
     watch: Option<ExitWatch>,
     status: Option<ExitStatus>,
     stdin: Option<pipe::Sender>,
@@ -67,7 +67,7 @@ pub(crate) struct WorkerPeer {
 
 impl WorkerPeer {
     /// Takes over a process just started. Must be called inside a runtime.
-    pub(crate) fn new(child: SpawnedChild) -> io::Result<Self> {
+    pub fn new(child: SpawnedChild) -> io::Result<Self> {
         let (group, family, belongings) = (child.group, child.family, child.belongings);
         let opened = (|| {
             let watch = ExitWatch::new(group, child.pidfd)?;
@@ -92,17 +92,17 @@ impl WorkerPeer {
     }
 
     /// True for the number of the process that was started, or of one behind it.
-    pub(crate) fn is_family(&self, number: u32) -> bool {
+    pub fn is_family(&self, number: u32) -> bool {
         number == self.group.id() || self.family.program(number).is_some()
     }
 
     /// How this worker spells its messages, once it has said one.
-    pub(crate) fn spelling(&self) -> Spelling {
+    pub fn spelling(&self) -> Spelling {
         self.conversation.spelling()
     }
 
     /// What the worker says next. Safe to cancel.
-    pub(crate) async fn hear(&mut self) -> Result<HeardFrame, UnheardFrame> {
+    pub async fn hear(&mut self) -> Result<HeardFrame, UnheardFrame> {
         loop {
             match self.conversation.hear()? {
                 Some(Incoming::Message(Decoded::Message(message))) => {
@@ -122,7 +122,7 @@ impl WorkerPeer {
     }
 
     /// Reads stdout to its end, whatever it holds. False if it does not end.
-    pub(crate) async fn stdout_ends(&mut self, within: Duration) -> bool {
+    pub async fn stdout_ends(&mut self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         while let Ok(got) = timeout_at(deadline, self.stdout.read(&mut self.chunk)).await {
             if !matches!(got, Ok(1..)) {
@@ -133,29 +133,29 @@ impl WorkerPeer {
     }
 
     /// Reads stdout in pieces of this size from here on.
-    pub(crate) fn read_slowly(&mut self, bytes: usize) {
+    pub fn read_slowly(&mut self, bytes: usize) {
         self.chunk.truncate(bytes);
     }
 
     /// How much lies in the worker's stdout pipe, unread by us.
-    pub(crate) fn unheard_bytes(&self) -> Option<u64> {
+    pub fn unheard_bytes(&self) -> Option<u64> {
         rustix::io::ioctl_fionread(&self.stdout).ok()
     }
 
     /// How much lies in the worker's stdin pipe, unread by it.
-    pub(crate) fn unread_bytes(&self) -> Option<u64> {
+    pub fn unread_bytes(&self) -> Option<u64> {
         rustix::io::ioctl_fionread(self.stdin.as_ref()?).ok()
     }
 
     /// Writes bytes, whatever they are. A worker that is gone shows in what it says next, not here.
-    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+    pub async fn write(&mut self, bytes: &[u8]) {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(bytes).await;
         }
     }
 
     /// Says something in the worker's spelling.
-    pub(crate) async fn say(&mut self, message: &ToWorker) -> io::Result<()> {
+    pub async fn say(&mut self, message: &ToWorker) -> io::Result<()> {
         let mut bytes = Vec::new();
         self.conversation.say(message, &mut bytes).map_err(io::Error::other)?;
         self.write(&bytes).await;
@@ -163,17 +163,17 @@ impl WorkerPeer {
     }
 
     /// Ends the worker's stdin.
-    pub(crate) fn hang_up(&mut self) {
+    pub fn hang_up(&mut self) {
         self.stdin = None;
     }
 
     /// True when its stdin is ended.
-    pub(crate) fn has_hung_up(&self) -> bool {
+    pub fn has_hung_up(&self) -> bool {
         self.stdin.is_none()
     }
 
     /// Waits for the end of the process. What is left of its group is then killed.
-    pub(crate) async fn exit(&mut self, within: Duration) -> Option<ExitStatus> {
+    pub async fn exit(&mut self, within: Duration) -> Option<ExitStatus> {
         if let Some(watch) = &self.watch {
             timeout(within, watch.ended()).await.ok()?;
         }
@@ -182,7 +182,7 @@ impl WorkerPeer {
     }
 
     /// Ends the process, unless it ends by itself within this: then its own status says more than our signal.
-    pub(crate) async fn kill(&mut self, within: Duration) -> ExitStatus {
+    pub async fn kill(&mut self, within: Duration) -> ExitStatus {
         self.hang_up();
         if self.exit(within).await.is_none() {
             self.reap();
@@ -199,7 +199,7 @@ impl WorkerPeer {
     }
 
     /// Waits until stderr has held the text.
-    pub(crate) async fn stderr_holds(&mut self, text: &str, within: Duration) -> bool {
+    pub async fn stderr_holds(&mut self, text: &str, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         while !String::from_utf8_lossy(&self.stderr_seen).contains(text) {
             match timeout_at(deadline, self.stderr.recv()).await {
@@ -211,7 +211,7 @@ impl WorkerPeer {
     }
 
     /// The last lines of stderr up to now that are not blank, joined. Waits a while for its end, if it is to come.
-    pub(crate) async fn last_words(&mut self, lines: usize, within: Duration) -> String {
+    pub async fn last_words(&mut self, lines: usize, within: Duration) -> String {
         let deadline = Instant::now() + within;
         while let Ok(Some(chunk)) = timeout_at(deadline, self.stderr.recv()).await {
             self.keep_stderr(&chunk);

@@ -6,12 +6,12 @@ use muster_protocol::limits::SCHEMA_MAX_BYTES;
 use muster_protocol::{DeclaredRetry, ToSupervisor, WorkflowDescription, feature};
 use serde_json::Value;
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::welcome;
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::welcome;
 
 /// By Ready everything is described, with what `conformance.declared` declares, and schemas are JSON.
-pub(in crate::conformance) async fn declared(bench: &Workbench) -> Checked {
+pub(crate) async fn declared(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let described = by_name(&session.descriptions);
     let Some(declared) = described.get("conformance.declared").cloned() else {
@@ -45,7 +45,7 @@ pub(in crate::conformance) async fn declared(bench: &Workbench) -> Checked {
 }
 
 /// A supervisor that does not list the feature hears nothing of it.
-pub(in crate::conformance) async fn unasked(bench: &Workbench) -> Checked {
+pub(crate) async fn unasked(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let others: Vec<_> = hello.features.into_iter().filter(|name| name != feature::DESCRIBE).collect();

@@ -4,22 +4,22 @@ use muster_protocol::RunOutcome;
 use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{PATIENCE, brief};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{PATIENCE, brief};
 
 /// What user code prints: begins like no message, and holds one.
 const PRINTED: &str = "stray 6c1f {\"Finished\":{\"run\":1}}";
 
-pub(in crate::conformance) async fn print(bench: &Workbench) -> Checked {
+pub(crate) async fn print(bench: &Workbench) -> Checked {
     printed(bench, "print", json!({ "text": PRINTED, "count": 3 })).await
 }
 
-pub(in crate::conformance) async fn raw_print(bench: &Workbench) -> Checked {
+pub(crate) async fn raw_print(bench: &Workbench) -> Checked {
     printed(bench, "raw_print", json!({ "text": PRINTED })).await
 }
 
-pub(in crate::conformance) async fn child_print(bench: &Workbench) -> Checked {
+pub(crate) async fn child_print(bench: &Workbench) -> Checked {
     printed(bench, "child_print", json!({ "text": PRINTED })).await
 }
 
@@ -39,7 +39,7 @@ async fn printed(bench: &Workbench, workflow: &str, params: Value) -> Checked {
     session.still_works("a print").await
 }
 
-pub(in crate::conformance) async fn stdin(bench: &Workbench) -> Checked {
+pub(crate) async fn stdin(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("stdin", &json!({})).await?;
     session.must_return(&ended, &json!(""), "reading descriptor 0 in user code").await?;
@@ -47,7 +47,7 @@ pub(in crate::conformance) async fn stdin(bench: &Workbench) -> Checked {
 }
 
 /// A process that user code leaves behind holds none of the wire's descriptors.
-pub(in crate::conformance) async fn held_pipes(bench: &Workbench) -> Checked {
+pub(crate) async fn held_pipes(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("hold_pipes", &json!({ "seconds": LONG_SECONDS })).await?;
     if !matches!(ended.outcome, RunOutcome::Succeeded { .. }) {

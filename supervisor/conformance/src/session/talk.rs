@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::offer::{Introduction, WorkerOffer};
 use super::{NextFrame, PATIENCE, WorkerSession};
-use crate::conformance::failure::CheckFailure;
+use crate::failure::CheckFailure;
 
 /// From the start of the process to Hello, by SPEC.md.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -21,17 +21,17 @@ const STATUS_WITHIN: Duration = Duration::from_secs(1);
 
 impl WorkerSession {
     /// How this worker spells its messages, once it has said one.
-    pub(in crate::conformance) fn spelling(&self) -> Spelling {
+    pub(crate) fn spelling(&self) -> Spelling {
         self.peer.spelling()
     }
 
     /// The process id in Hello.
-    pub(in crate::conformance) fn introduced_pid(&self) -> Option<u32> {
+    pub(crate) fn introduced_pid(&self) -> Option<u32> {
         self.introduced
     }
 
     /// The message's bytes, in the worker's spelling.
-    pub(in crate::conformance) fn bytes_of(&self, messages: &[&ToWorker]) -> Result<Vec<u8>, CheckFailure> {
+    pub(crate) fn bytes_of(&self, messages: &[&ToWorker]) -> Result<Vec<u8>, CheckFailure> {
         let mut bytes = Vec::new();
         for message in messages {
             let spelled = self.spelling().append(*message, &mut bytes);
@@ -43,20 +43,17 @@ impl WorkerSession {
     }
 
     /// Says something.
-    pub(in crate::conformance) async fn send(&mut self, message: &ToWorker) -> Result<(), CheckFailure> {
+    pub(crate) async fn send(&mut self, message: &ToWorker) -> Result<(), CheckFailure> {
         let bytes = self.bytes_of(&[message])?;
         self.write(&bytes).await
     }
 
     /// The next message, which must be one. Those of later versions are passed over, as a supervisor does.
-    pub(in crate::conformance) async fn expect_message(
-        &mut self,
-        expected: &str,
-    ) -> Result<ToSupervisor, CheckFailure> {
+    pub(crate) async fn expect_message(&mut self, expected: &str) -> Result<ToSupervisor, CheckFailure> {
         self.hear_within(expected, PATIENCE).await
     }
 
-    pub(in crate::conformance) async fn hear_within(
+    pub(crate) async fn hear_within(
         &mut self,
         expected: &str,
         within: Duration,
@@ -75,7 +72,7 @@ impl WorkerSession {
     }
 
     /// Stdout must end now, with nothing more said.
-    pub(in crate::conformance) async fn hear_the_end(
+    pub(crate) async fn hear_the_end(
         &mut self,
         expected: &str,
         within: Duration,
@@ -96,7 +93,7 @@ impl WorkerSession {
     }
 
     /// Hello.
-    pub(in crate::conformance) async fn hello(&mut self) -> Result<Introduction, CheckFailure> {
+    pub(crate) async fn hello(&mut self) -> Result<Introduction, CheckFailure> {
         let expected = "Hello as the first message, at most 10 s after the start";
         match self.hear_within(expected, HELLO_WITHIN).await? {
             ToSupervisor::Hello {
@@ -123,7 +120,7 @@ impl WorkerSession {
     }
 
     /// Ready. Gives the workflows.
-    pub(in crate::conformance) async fn hear_ready(&mut self) -> Result<Vec<String>, CheckFailure> {
+    pub(crate) async fn hear_ready(&mut self) -> Result<Vec<String>, CheckFailure> {
         let expected = "Ready, at most 60 s after Welcome";
         match self.hear_within(expected, READY_WITHIN).await? {
             ToSupervisor::Ready { workflows } => Ok(workflows),
@@ -132,7 +129,7 @@ impl WorkerSession {
     }
 
     /// Hello, Welcome with all its features, Ready.
-    pub(in crate::conformance) async fn handshake(&mut self) -> Result<WorkerOffer, CheckFailure> {
+    pub(crate) async fn handshake(&mut self) -> Result<WorkerOffer, CheckFailure> {
         let introduction = self.hello().await?;
         self.send(&welcome(&introduction.features)).await?;
         let workflows = self.hear_ready().await?;
@@ -141,7 +138,7 @@ impl WorkerSession {
 }
 
 /// The Welcome of version 1 with these features.
-pub(in crate::conformance) fn welcome(features: &[String]) -> ToWorker {
+pub(crate) fn welcome(features: &[String]) -> ToWorker {
     let workflows_dir = std::env::current_dir().unwrap_or_default().join("workflows");
     welcome_in(&workflows_dir, LOAD_SECONDS, features)
 }
@@ -150,11 +147,7 @@ pub(in crate::conformance) fn welcome(features: &[String]) -> ToWorker {
 const LOAD_SECONDS: u64 = 10;
 
 /// The Welcome to this folder, each of whose files may take so long to be loaded.
-pub(in crate::conformance) fn welcome_in(
-    workflows_dir: &Path,
-    load_seconds: u64,
-    features: &[String],
-) -> ToWorker {
+pub(crate) fn welcome_in(workflows_dir: &Path, load_seconds: u64, features: &[String]) -> ToWorker {
     let config =
         json!({ "workflows_dir": workflows_dir, "memory_limit_mb": 0, "worker_load_seconds": load_seconds });
     ToWorker::Welcome {
@@ -168,7 +161,7 @@ pub(in crate::conformance) fn welcome_in(
 }
 
 /// A message as a finding quotes it.
-pub(in crate::conformance) fn shown(message: &ToSupervisor) -> String {
+pub(crate) fn shown(message: &ToSupervisor) -> String {
     const SHOWN_MAX_CHARS: usize = 300;
     let text = format!("{message:?}");
     match text.char_indices().nth(SHOWN_MAX_CHARS) {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, ToSupervisor, ToWorker, method};
 use serde_json::{Value, json};
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::{Ended, WorkerSession, brief, shown, welcome_in};
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::{Ended, WorkerSession, brief, shown, welcome_in};
 
 /// What was left behind may have been ended with its run; it is not waited for any longer than this.
 const LEFT_SPEAKS_WITHIN: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ struct Lingering {
     told: Option<String>,
 }
 
-pub(in crate::conformance) async fn late_log(bench: &Workbench) -> Checked {
+pub(crate) async fn late_log(bench: &Workbench) -> Checked {
     let mut seen = linger(bench).await?;
     if let Some(record) = seen.second.records.iter().find(|record| record.message.contains(LEFT)) {
         let seen_text = format!("{:?} in a Log of the next run", record.message);
@@ -45,7 +45,7 @@ pub(in crate::conformance) async fn late_log(bench: &Workbench) -> Checked {
     seen.session.still_works("a late log").await
 }
 
-pub(in crate::conformance) async fn late_call(bench: &Workbench) -> Checked {
+pub(crate) async fn late_call(bench: &Workbench) -> Checked {
     let mut seen = linger(bench).await?;
     let is_answered = seen.told.as_deref() == Some("answered");
     if seen.calls_of_second > 1 || is_answered {
@@ -147,7 +147,7 @@ async fn hear_call(session: &mut WorkerSession, run: u32) -> Result<u32, CheckFa
 }
 
 /// A run is cancelled while it waits for a Reply, which comes when the next run waits for its own.
-pub(in crate::conformance) async fn other_reply(bench: &Workbench) -> Checked {
+pub(crate) async fn other_reply(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let asked = json!({ "method": method::CONFIG_GET, "params": { "key": "mine" }, "count": 1 });
     let first = session.begin("call", &asked).await?;
@@ -165,7 +165,7 @@ pub(in crate::conformance) async fn other_reply(bench: &Workbench) -> Checked {
 }
 
 /// The kit compares what a run finds before and after one that disturbed it; what that is, is the worker's to tell.
-pub(in crate::conformance) async fn put_back(bench: &Workbench) -> Checked {
+pub(crate) async fn put_back(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let before = surroundings(&mut session).await?;
     let disturbing = session.run("disturb", &json!({})).await?;
@@ -188,7 +188,7 @@ async fn surroundings(session: &mut WorkerSession) -> Result<Value, CheckFailure
 }
 
 /// The folder holds a file that does not come back.
-pub(in crate::conformance) async fn bounded_loading(bench: &Workbench) -> Checked {
+pub(crate) async fn bounded_loading(bench: &Workbench) -> Checked {
     let Some(file) = bench.hanging_file() else {
         let reason = "give a workflow file that hangs while it is loaded with --hanging-file";
         return Err(CheckFailure::NotChecked(reason.to_owned()));

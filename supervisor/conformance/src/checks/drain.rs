@@ -5,9 +5,9 @@ use muster_protocol::{ToSupervisor, ToWorker};
 use serde_json::json;
 
 use super::{GONE_WITHIN, SLACK};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{WorkerSession, shown};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{WorkerSession, shown};
 
 /// Long enough for the Drain to find the run running.
 const SHORT_SECONDS: f64 = 0.3;
@@ -16,7 +16,7 @@ pub(super) fn drain() -> ToWorker {
     ToWorker::Drain { reason: "check-worker says so".to_owned(), grace_ms: 5_000 }
 }
 
-pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {
+pub(crate) async fn idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.send(&drain()).await?;
     let expected = "Goodbye in answer to Drain";
@@ -26,7 +26,7 @@ pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {
     }
 }
 
-pub(in crate::conformance) async fn running(bench: &Workbench) -> Checked {
+pub(crate) async fn running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": SHORT_SECONDS })).await?;
     session.send(&drain()).await?;

@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 
 use super::WorkerSession;
 use super::talk::shown;
-use crate::conformance::failure::CheckFailure;
+use crate::failure::CheckFailure;
 
 /// The grace of every Execute and Cancel of the kit.
-pub(in crate::conformance) const GRACE_MS: u32 = 1_000;
+pub(crate) const GRACE_MS: u32 = 1_000;
 
 /// A run that is over.
 #[derive(Debug)]
-pub(in crate::conformance) struct Ended {
-    pub(in crate::conformance) outcome: RunOutcome,
-    pub(in crate::conformance) records: Vec<LogRecord>,
+pub(crate) struct Ended {
+    pub(crate) outcome: RunOutcome,
+    pub(crate) records: Vec<LogRecord>,
     /// The most records one Log held.
-    pub(in crate::conformance) batch_max: usize,
+    pub(crate) batch_max: usize,
     /// What Finished said of the number of records.
-    pub(in crate::conformance) log_records: u64,
+    pub(crate) log_records: u64,
     /// What Idle said of the worker's use, once it was heard.
-    pub(in crate::conformance) asks_recycle: bool,
+    pub(crate) asks_recycle: bool,
 }
 
 impl WorkerSession {
     /// The next Execute of a `conformance.` workflow, not said yet.
-    pub(in crate::conformance) fn execute(&mut self, workflow: &str, params: &Value) -> (u32, ToWorker) {
+    pub(crate) fn execute(&mut self, workflow: &str, params: &Value) -> (u32, ToWorker) {
         self.last_run += 1;
         let run = self.last_run;
         let context =
@@ -47,11 +47,7 @@ impl WorkerSession {
     }
 
     /// Says an Execute and waits for its Started.
-    pub(in crate::conformance) async fn begin(
-        &mut self,
-        workflow: &str,
-        params: &Value,
-    ) -> Result<u32, CheckFailure> {
+    pub(crate) async fn begin(&mut self, workflow: &str, params: &Value) -> Result<u32, CheckFailure> {
         let (run, execute) = self.execute(workflow, params);
         self.send(&execute).await?;
         self.started(run).await?;
@@ -59,7 +55,7 @@ impl WorkerSession {
     }
 
     /// Waits for Started.
-    pub(in crate::conformance) async fn started(&mut self, run: u32) -> Result<(), CheckFailure> {
+    pub(crate) async fn started(&mut self, run: u32) -> Result<(), CheckFailure> {
         let expected = format!("Started of run {run}");
         match self.hear_of_run(run, &expected).await? {
             ToSupervisor::Started { run: started } if started == run => Ok(()),
@@ -80,18 +76,14 @@ impl WorkerSession {
     }
 
     /// A run from Execute to Idle.
-    pub(in crate::conformance) async fn run(
-        &mut self,
-        workflow: &str,
-        params: &Value,
-    ) -> Result<Ended, CheckFailure> {
+    pub(crate) async fn run(&mut self, workflow: &str, params: &Value) -> Result<Ended, CheckFailure> {
         let (run, execute) = self.execute(workflow, params);
         self.send(&execute).await?;
         self.whole(run).await
     }
 
     /// From Started, or a Rejected without one, to Idle.
-    pub(in crate::conformance) async fn whole(&mut self, run: u32) -> Result<Ended, CheckFailure> {
+    pub(crate) async fn whole(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let expected = format!("Started of run {run}, or Finished with Rejected");
         match self.hear_of_run(run, &expected).await? {
             ToSupervisor::Started { run: started } if started == run => self.until_idle(run).await,
@@ -109,23 +101,20 @@ impl WorkerSession {
     }
 
     /// From before Started to Finished.
-    pub(in crate::conformance) async fn until_finished_from_start(
-        &mut self,
-        run: u32,
-    ) -> Result<Ended, CheckFailure> {
+    pub(crate) async fn until_finished_from_start(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         self.started(run).await?;
         self.until_finished(run).await
     }
 
     /// From after Started to Idle.
-    pub(in crate::conformance) async fn until_idle(&mut self, run: u32) -> Result<Ended, CheckFailure> {
+    pub(crate) async fn until_idle(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let ended = self.until_finished(run).await?;
         self.idle(run).await?;
         Ok(ended)
     }
 
     /// From after Started to Finished. A Call is answered with UnknownMethod, which no check here waits for.
-    pub(in crate::conformance) async fn until_finished(&mut self, run: u32) -> Result<Ended, CheckFailure> {
+    pub(crate) async fn until_finished(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let expected = format!("Finished of run {run}");
         let (mut records, mut batch_max) = (Vec::new(), 0);
         loop {
@@ -148,7 +137,7 @@ impl WorkerSession {
     }
 
     /// Waits for Idle, which must be what follows Finished. True when the worker asks to be replaced.
-    pub(in crate::conformance) async fn idle(&mut self, run: u32) -> Result<bool, CheckFailure> {
+    pub(crate) async fn idle(&mut self, run: u32) -> Result<bool, CheckFailure> {
         let expected = format!("Idle of run {run} after its one Finished");
         match self.hear_of_run(run, &expected).await? {
             ToSupervisor::Idle { run: idle, recycle, .. } if idle == run => Ok(recycle),
@@ -157,18 +146,14 @@ impl WorkerSession {
     }
 
     /// The worker is as good as before: it echoes.
-    pub(in crate::conformance) async fn still_works(&mut self, after: &str) -> Result<(), CheckFailure> {
+    pub(crate) async fn still_works(&mut self, after: &str) -> Result<(), CheckFailure> {
         let word = json!({ "word": format!("after {after}") });
         let ended = self.run("echo", &word).await?;
         self.must_return(&ended, &word, &format!("an echo after {after}")).await
     }
 
     /// The run must have succeeded. Gives its result.
-    pub(in crate::conformance) async fn must_succeed(
-        &mut self,
-        ended: &Ended,
-        what: &str,
-    ) -> Result<Value, CheckFailure> {
+    pub(crate) async fn must_succeed(&mut self, ended: &Ended, what: &str) -> Result<Value, CheckFailure> {
         if let RunOutcome::Succeeded { result } = &ended.outcome
             && let Ok(result) = result.parse()
         {
@@ -179,7 +164,7 @@ impl WorkerSession {
     }
 
     /// The run must have succeeded with this value.
-    pub(in crate::conformance) async fn must_return(
+    pub(crate) async fn must_return(
         &mut self,
         ended: &Ended,
         value: &Value,
@@ -196,7 +181,7 @@ impl WorkerSession {
 }
 
 /// The beginning of a text.
-pub(in crate::conformance) fn brief(text: &str) -> String {
+pub(crate) fn brief(text: &str) -> String {
     const BRIEF_CHARS: usize = 200;
     match text.char_indices().nth(BRIEF_CHARS) {
         Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),

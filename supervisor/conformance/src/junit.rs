@@ -41,8 +41,8 @@ fn case(entry: &CheckEntry) -> TestCase {
 mod tests {
     use std::time::Duration;
 
-    use super::super::check::CheckGroup;
     use super::*;
+    use crate::check::CheckGroup;
 
     #[test]
     fn verdicts_become_cases() {

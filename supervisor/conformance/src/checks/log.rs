@@ -4,14 +4,14 @@ use muster_protocol::LogLevel;
 use muster_protocol::limits::LOG_BATCH_MAX_RECORDS;
 use serde_json::json;
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{Ended, WorkerSession};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{Ended, WorkerSession};
 
 /// Many batches.
 const MANY_RECORDS: usize = 5_000;
 
-pub(in crate::conformance) async fn records(bench: &Workbench) -> Checked {
+pub(crate) async fn records(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("log", &json!({ "count": 3 })).await?;
     must_be_complete(&mut session, &ended, 3).await?;
@@ -24,7 +24,7 @@ pub(in crate::conformance) async fn records(bench: &Workbench) -> Checked {
     must_be_complete(&mut session, &ended, 2).await
 }
 
-pub(in crate::conformance) async fn many_records(bench: &Workbench) -> Checked {
+pub(crate) async fn many_records(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("log", &json!({ "count": MANY_RECORDS })).await?;
     must_be_complete(&mut session, &ended, MANY_RECORDS).await?;

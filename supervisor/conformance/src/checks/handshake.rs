@@ -7,16 +7,16 @@ use muster_protocol::{JsonBytes, PROTOCOL_VERSION, ToSupervisor, ToWorker, featu
 use serde_json::json;
 
 use super::{GONE_WITHIN, SLACK};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::{NextFrame, shown, welcome};
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::{NextFrame, shown, welcome};
 
 /// How long a slow supervisor takes for its Welcome.
 const SLOW_WELCOME: Duration = Duration::from_millis(300);
 /// A version no worker speaks.
 const FAR_VERSION: u16 = u16::MAX;
 
-pub(in crate::conformance) async fn hello(bench: &Workbench) -> Checked {
+pub(crate) async fn hello(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     if (hello.protocol_min..=hello.protocol_max).contains(&PROTOCOL_VERSION) {
@@ -26,13 +26,13 @@ pub(in crate::conformance) async fn hello(bench: &Workbench) -> Checked {
     Err(session.fault("the versions in Hello include 1", seen).await)
 }
 
-pub(in crate::conformance) async fn ready(bench: &Workbench) -> Checked {
+pub(crate) async fn ready(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     bench.learn(session.handshake().await?);
     Ok(())
 }
 
-pub(in crate::conformance) async fn slow_welcome(bench: &Workbench) -> Checked {
+pub(crate) async fn slow_welcome(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let expected = "the worker waits for Welcome and says nothing meanwhile";
@@ -47,7 +47,7 @@ pub(in crate::conformance) async fn slow_welcome(bench: &Workbench) -> Checked {
     session.hear_ready().await.map(drop)
 }
 
-pub(in crate::conformance) async fn no_welcome(bench: &Workbench) -> Checked {
+pub(crate) async fn no_welcome(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     session.hello().await?;
     session.hang_up();
@@ -57,7 +57,7 @@ pub(in crate::conformance) async fn no_welcome(bench: &Workbench) -> Checked {
     }
 }
 
-pub(in crate::conformance) async fn version_mismatch(bench: &Workbench) -> Checked {
+pub(crate) async fn version_mismatch(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let mut other = welcome(&hello.features);
@@ -74,7 +74,7 @@ pub(in crate::conformance) async fn version_mismatch(bench: &Workbench) -> Check
 }
 
 /// A feature that was offered and not agreed on is not used.
-pub(in crate::conformance) async fn agreed_features(bench: &Workbench) -> Checked {
+pub(crate) async fn agreed_features(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     session.hello().await?;
     session.send(&welcome(&[])).await?;
@@ -89,7 +89,7 @@ pub(in crate::conformance) async fn agreed_features(bench: &Workbench) -> Checke
 
 /// Nothing in the protocol makes a worker fail to start, so a folder that is not there has to do. A worker
 /// that can live without it is not checked.
-pub(in crate::conformance) async fn init_failed(bench: &Workbench) -> Checked {
+pub(crate) async fn init_failed(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let mut nowhere = welcome(&hello.features);

@@ -5,9 +5,9 @@ use muster_protocol::{ToSupervisor, ToWorker, feature};
 use muster_system::process::{ForkChannel, WorkerBelongings};
 
 use super::drain::{drain, leaves};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::{WorkerSession, shown, welcome};
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::{WorkerSession, shown, welcome};
 
 /// What `waitpid` tells of a process that exited with 0.
 const EXITED: u32 = 0;
@@ -29,7 +29,7 @@ struct MadeWorker {
     pid: u32,
 }
 
-pub(in crate::conformance) async fn fork(bench: &Workbench) -> Checked {
+pub(crate) async fn fork(bench: &Workbench) -> Checked {
     let mut template = StandingTemplate::of(bench).await?;
     // Both at once: what is let go is killed, and its template tells of that.
     let workers = [template.make_worker().await?, template.make_worker().await?];
@@ -47,7 +47,7 @@ pub(in crate::conformance) async fn fork(bench: &Workbench) -> Checked {
     Ok(())
 }
 
-pub(in crate::conformance) async fn exited(bench: &Workbench) -> Checked {
+pub(crate) async fn exited(bench: &Workbench) -> Checked {
     let mut template = StandingTemplate::of(bench).await?;
     let killed = template.make_worker().await?;
     killed.session.group().kill();
@@ -57,7 +57,7 @@ pub(in crate::conformance) async fn exited(bench: &Workbench) -> Checked {
     template.must_tell_of_the_end(left.pid, EXITED, "the end of its stdin").await
 }
 
-pub(in crate::conformance) async fn leaving(bench: &Workbench) -> Checked {
+pub(crate) async fn leaving(bench: &Workbench) -> Checked {
     let mut template = StandingTemplate::of(bench).await?;
     let mut made = template.make_worker().await?;
     template.session.send(&drain()).await?;

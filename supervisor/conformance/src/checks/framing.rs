@@ -5,16 +5,16 @@ use muster_protocol::{CodeSource, ToSupervisor, ToWorker, feature};
 use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, SLACK};
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{WorkerSession, shown, welcome};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{WorkerSession, shown, welcome};
 
 /// Parameters that fit into no pipe.
 const LARGE_BYTES: usize = 1024 * 1024;
 /// When so much lies in the pipe, the worker waits for its reader.
 const PIPE_FULL_BYTES: u64 = 64 * 1024;
 
-pub(in crate::conformance) async fn single_bytes(bench: &Workbench) -> Checked {
+pub(crate) async fn single_bytes(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, execute) = session.execute("echo", &json!("byte by byte"));
     let bytes = session.bytes_of(&[&execute])?;
@@ -23,7 +23,7 @@ pub(in crate::conformance) async fn single_bytes(bench: &Workbench) -> Checked {
     session.must_return(&ended, &json!("byte by byte"), "an Execute written byte by byte").await
 }
 
-pub(in crate::conformance) async fn split_messages(bench: &Workbench) -> Checked {
+pub(crate) async fn split_messages(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     // Inside the length, right after it, inside the message's number, in the middle, before the last byte.
     for cut in [2, 4, 6, 60, usize::MAX] {
@@ -39,7 +39,7 @@ pub(in crate::conformance) async fn split_messages(bench: &Workbench) -> Checked
 }
 
 /// What is joined with the Execute is what the worker must know anyway, or may pass over.
-pub(in crate::conformance) async fn joined_messages(bench: &Workbench) -> Checked {
+pub(crate) async fn joined_messages(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, execute) = session.execute("echo", &json!("joined"));
     let mut bytes = Vec::new();
@@ -65,7 +65,7 @@ pub(in crate::conformance) async fn joined_messages(bench: &Workbench) -> Checke
     session.must_return(&ended, &json!("joined"), "an Execute between two other messages in one write").await
 }
 
-pub(in crate::conformance) async fn unknown_messages(bench: &Workbench) -> Checked {
+pub(crate) async fn unknown_messages(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let later = later_message(session.spelling());
@@ -91,7 +91,7 @@ fn later_message(spelling: Spelling) -> Vec<u8> {
     }
 }
 
-pub(in crate::conformance) async fn unknown_fields(bench: &Workbench) -> Checked {
+pub(crate) async fn unknown_fields(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, execute) = session.execute("echo", &json!("with more"));
     let mut line = serde_json::to_value(&execute).unwrap_or_default();
@@ -101,7 +101,7 @@ pub(in crate::conformance) async fn unknown_fields(bench: &Workbench) -> Checked
     session.must_return(&ended, &json!("with more"), "an Execute with a field of a later version").await
 }
 
-pub(in crate::conformance) async fn large_params(bench: &Workbench) -> Checked {
+pub(crate) async fn large_params(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let large = large(LARGE_BYTES);
     let ended = session.run("echo", &large).await?;
@@ -110,7 +110,7 @@ pub(in crate::conformance) async fn large_params(bench: &Workbench) -> Checked {
 }
 
 /// The kit reads only when the worker waits for it, and then a little at a time.
-pub(in crate::conformance) async fn slow_reader(bench: &Workbench) -> Checked {
+pub(crate) async fn slow_reader(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let large = large(LARGE_BYTES / 2);
     let (run, execute) = session.execute("echo", &large);
@@ -133,13 +133,13 @@ fn large(bytes: usize) -> Value {
     json!({ "text": "0123456789abcde\n".repeat(bytes / 16) })
 }
 
-pub(in crate::conformance) async fn empty_frame(bench: &Workbench) -> Checked {
+pub(crate) async fn empty_frame(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.write(&[0; 4]).await?;
     must_leave(&mut session, "a frame of no bytes").await
 }
 
-pub(in crate::conformance) async fn broken_frame(bench: &Workbench) -> Checked {
+pub(crate) async fn broken_frame(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     // A Cancel that breaks off after its run.
     session.write(&[0, 0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0]).await?;
@@ -160,7 +160,7 @@ async fn must_leave(session: &mut WorkerSession, after: &str) -> Checked {
 }
 
 /// Code that is no text: a legal frame, and no legal program.
-pub(in crate::conformance) async fn invalid_utf8(bench: &Workbench) -> Checked {
+pub(crate) async fn invalid_utf8(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("inline", &json!(null));
     if let ToWorker::Execute { source, .. } = &mut execute {

@@ -4,14 +4,14 @@ use muster_protocol::{ToSupervisor, ToWorker};
 use serde_json::json;
 
 use super::LONG_SECONDS;
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{WorkerSession, shown};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{WorkerSession, shown};
 
 /// The largest nonce there is: what a double can hold.
 const NONCE_MAX: u64 = (1 << 53) - 1;
 
-pub(in crate::conformance) async fn ping_idle(bench: &Workbench) -> Checked {
+pub(crate) async fn ping_idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     for nonce in [0, 42, NONCE_MAX] {
         pinged(&mut session, nonce).await?;
@@ -19,7 +19,7 @@ pub(in crate::conformance) async fn ping_idle(bench: &Workbench) -> Checked {
     session.still_works("a Ping").await
 }
 
-pub(in crate::conformance) async fn ping_running(bench: &Workbench) -> Checked {
+pub(crate) async fn ping_running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     pinged(&mut session, NONCE_MAX).await
@@ -34,7 +34,7 @@ async fn pinged(session: &mut WorkerSession, nonce: u64) -> Checked {
     }
 }
 
-pub(in crate::conformance) async fn dump(bench: &Workbench) -> Checked {
+pub(crate) async fn dump(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     session.send(&ToWorker::Dump { run }).await?;

@@ -7,14 +7,14 @@ use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, PROGRESS_MESSAGE_MAX_BYTES}
 use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::{WorkerSession, brief, shown};
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::{WorkerSession, brief, shown};
 
 /// A JSON text that a progress message or a log message may be made of.
 const UNREADABLE: &str = r#""half \ud83d, \u0000 and \ude00""#;
 
-pub(in crate::conformance) async fn values(bench: &Workbench) -> Checked {
+pub(crate) async fn values(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let values = [
         json!(true),
@@ -36,7 +36,7 @@ pub(in crate::conformance) async fn values(bench: &Workbench) -> Checked {
 }
 
 /// No parameters read as null.
-pub(in crate::conformance) async fn no_params(bench: &Workbench) -> Checked {
+pub(crate) async fn no_params(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("echo", &Value::Null);
     if let ToWorker::Execute { params, context, .. } = &mut execute {
@@ -47,7 +47,7 @@ pub(in crate::conformance) async fn no_params(bench: &Workbench) -> Checked {
     session.must_return(&ended, &Value::Null, "an echo of no params").await
 }
 
-pub(in crate::conformance) async fn numbers(bench: &Workbench) -> Checked {
+pub(crate) async fn numbers(bench: &Workbench) -> Checked {
     let numbers = [
         "106.18129360834155",
         "0.12345678901234568",
@@ -67,7 +67,7 @@ pub(in crate::conformance) async fn numbers(bench: &Workbench) -> Checked {
     must_be_kept_or_refused(bench, &numbers).await
 }
 
-pub(in crate::conformance) async fn texts(bench: &Workbench) -> Checked {
+pub(crate) async fn texts(bench: &Workbench) -> Checked {
     let texts = [
         r#""\ud83d\ude00 \uD83D\uDE00""#,
         r#""\\ud83d \\u0000 \u0001 \u2028""#,
@@ -79,7 +79,7 @@ pub(in crate::conformance) async fn texts(bench: &Workbench) -> Checked {
 }
 
 /// What no store keeps and no double holds. It may be refused, and it may come back; the worker lives.
-pub(in crate::conformance) async fn unfit(bench: &Workbench) -> Checked {
+pub(crate) async fn unfit(bench: &Workbench) -> Checked {
     let deep = "[".repeat(513) + &"]".repeat(513);
     let large = format!("1{}", "0".repeat(400));
     let texts =
@@ -115,7 +115,7 @@ async fn must_be_kept_or_refused(bench: &Workbench, texts: &[&str]) -> Checked {
 }
 
 /// A log or progress call with anything in it. It reaches the supervisor in bounds, and the run succeeds.
-pub(in crate::conformance) async fn telling(bench: &Workbench) -> Checked {
+pub(crate) async fn telling(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let long = json!("x".repeat(1024)).to_string();
     for (text, times, count) in [

@@ -4,23 +4,23 @@ use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::{CodeSource, RunOutcome, ToWorker, error_type};
 use serde_json::json;
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::Checked;
-use crate::conformance::session::{WorkerSession, brief};
+use crate::bench::Workbench;
+use crate::failure::Checked;
+use crate::session::{WorkerSession, brief};
 
 /// How many executions a worker takes one after another.
 const ROW_EXECUTIONS: u32 = 200;
 /// What Finished needs beside its result, generously.
 const FINISHED_BYTES: usize = 1024;
 
-pub(in crate::conformance) async fn echo(bench: &Workbench) -> Checked {
+pub(crate) async fn echo(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let word = json!({ "word": "echo" });
     let ended = session.run("echo", &word).await?;
     session.must_return(&ended, &word, "conformance.echo").await
 }
 
-pub(in crate::conformance) async fn failure(bench: &Workbench) -> Checked {
+pub(crate) async fn failure(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     for (kind, message) in [("BadLuck", "not today"), ("Größer", "two\nlines, \"quoted\", 10 €")] {
         let ended = session.run("fail", &json!({ "kind": kind, "message": message })).await?;
@@ -34,14 +34,14 @@ pub(in crate::conformance) async fn failure(bench: &Workbench) -> Checked {
     session.still_works("a failure").await
 }
 
-pub(in crate::conformance) async fn unknown_workflow(bench: &Workbench) -> Checked {
+pub(crate) async fn unknown_workflow(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("no_such_workflow", &json!({})).await?;
     must_be_rejected(&mut session, &ended.outcome, "a workflow nobody has").await?;
     session.still_works("a workflow nobody has").await
 }
 
-pub(in crate::conformance) async fn path_outside(bench: &Workbench) -> Checked {
+pub(crate) async fn path_outside(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     for path in ["../outside.js", "/etc/passwd", "a/../../b.py"] {
         let (run, mut execute) = session.execute("outside", &json!({}));
@@ -65,7 +65,7 @@ async fn must_be_rejected(session: &mut WorkerSession, outcome: &RunOutcome, wha
     }
 }
 
-pub(in crate::conformance) async fn in_a_row(bench: &Workbench) -> Checked {
+pub(crate) async fn in_a_row(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     for number in 0..ROW_EXECUTIONS {
         let value = json!({ "number": number });
@@ -75,7 +75,7 @@ pub(in crate::conformance) async fn in_a_row(bench: &Workbench) -> Checked {
     Ok(())
 }
 
-pub(in crate::conformance) async fn big_result(bench: &Workbench) -> Checked {
+pub(crate) async fn big_result(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let bytes = FRAME_MAX_BYTES - FINISHED_BYTES;
     let ended = session.run("big", &json!({ "bytes": bytes })).await?;
@@ -88,7 +88,7 @@ pub(in crate::conformance) async fn big_result(bench: &Workbench) -> Checked {
     session.still_works("a big result").await
 }
 
-pub(in crate::conformance) async fn result_too_large(bench: &Workbench) -> Checked {
+pub(crate) async fn result_too_large(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("big", &json!({ "bytes": FRAME_MAX_BYTES })).await?;
     let right =

@@ -21,7 +21,7 @@ use std::time::Duration;
 use muster_protocol::RunOutcome;
 
 use super::session::{Ended, WorkerSession};
-use crate::conformance::failure::CheckFailure;
+use crate::failure::CheckFailure;
 
 /// A worker whose supervisor is gone, or that was asked to leave while idle, is gone within this.
 pub(super) const GONE_WITHIN: Duration = Duration::from_secs(2);

@@ -6,9 +6,9 @@ use muster_protocol::limits::CALLS_IN_FLIGHT_MAX;
 use muster_protocol::{CallResult, ErrorInfo, JsonBytes, RunOutcome, ToSupervisor, ToWorker, method};
 use serde_json::{Value, json};
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::{WorkerSession, brief, shown};
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::{WorkerSession, brief, shown};
 
 fn reply(run: u32, call: u32, value: &Value) -> ToWorker {
     ToWorker::Reply { run, call, result: CallResult::Ok { value: JsonBytes::of(value) } }
@@ -41,7 +41,7 @@ async fn waiting(session: &mut WorkerSession, count: usize) -> Result<(u32, Vec<
     Ok((run, calls))
 }
 
-pub(in crate::conformance) async fn call(bench: &Workbench) -> Checked {
+pub(crate) async fn call(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, calls) = waiting(&mut session, 1).await?;
     let value = json!({ "region": "eu-1", "größe": [1, null] });
@@ -51,7 +51,7 @@ pub(in crate::conformance) async fn call(bench: &Workbench) -> Checked {
 }
 
 /// All the calls a run may have waiting, answered last first.
-pub(in crate::conformance) async fn at_once(bench: &Workbench) -> Checked {
+pub(crate) async fn at_once(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, calls) = waiting(&mut session, CALLS_IN_FLIGHT_MAX).await?;
     for (place, &call) in calls.iter().enumerate().rev() {
@@ -64,7 +64,7 @@ pub(in crate::conformance) async fn at_once(bench: &Workbench) -> Checked {
         .await
 }
 
-pub(in crate::conformance) async fn unknown_method(bench: &Workbench) -> Checked {
+pub(crate) async fn unknown_method(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let asked = json!({ "method": "conformance.no_such_method", "params": {}, "count": 1 });
     let run = session.begin("call", &asked).await?;
@@ -80,7 +80,7 @@ pub(in crate::conformance) async fn unknown_method(bench: &Workbench) -> Checked
 }
 
 /// A Reply to nobody: of a run that is over, and of a call that was never made.
-pub(in crate::conformance) async fn late_reply(bench: &Workbench) -> Checked {
+pub(crate) async fn late_reply(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, calls) = waiting(&mut session, 1).await?;
     let error = ErrorInfo::new("NotThis", "of a call nobody made");

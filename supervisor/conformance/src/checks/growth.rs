@@ -6,9 +6,9 @@ use muster_protocol::ToSupervisor;
 use muster_system::process::resident_bytes;
 use serde_json::json;
 
-use crate::conformance::bench::Workbench;
-use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::session::WorkerSession;
+use crate::bench::Workbench;
+use crate::failure::{CheckFailure, Checked};
+use crate::session::WorkerSession;
 
 /// Caches, code and heaps find their size in these.
 const WARM_UP_EXECUTIONS: u32 = 200;
@@ -29,7 +29,7 @@ struct Footprint {
     resident_bytes: u64,
 }
 
-pub(in crate::conformance) async fn growth(bench: &Workbench) -> Checked {
+pub(crate) async fn growth(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let pid = process_id(&session);
     let begun = Instant::now();
