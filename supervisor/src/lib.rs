@@ -17,7 +17,6 @@ pub mod finalize;
 pub mod http;
 pub mod liveness;
 mod moment;
-mod nearest;
 pub mod notify;
 pub mod observe;
 pub mod prewarm;

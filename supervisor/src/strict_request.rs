@@ -2,8 +2,7 @@
 //! there.
 
 use muster_core::execution::{InvalidRequest, RequestDraft};
-
-use crate::nearest::nearest;
+use muster_core::nearest::nearest;
 
 /// What a JSON object asks for, and what is wrong with it.
 pub(crate) fn strict_draft(json: &[u8]) -> Result<RequestDraft, InvalidRequest> {

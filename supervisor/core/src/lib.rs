@@ -3,10 +3,14 @@
 
 pub mod access;
 pub mod execution;
+pub mod fleet;
 pub mod invariant;
 pub mod json;
+pub mod limit;
+pub mod nearest;
 pub mod pool;
 pub mod process;
 pub mod schedule;
 pub mod shares;
+pub mod statistics;
 pub mod webhook;

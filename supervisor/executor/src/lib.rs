@@ -47,7 +47,7 @@ pub use fake::FakeExecutor;
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
 pub use link::AnnouncedIdentity;
 pub use live::{LiveEvent, RunProgress, WaitingLive};
-pub use recording::{RunRecording, TranscriptPolicy};
+pub use recording::RunRecording;
 pub use run::EndedRun;
 pub use run_spec::{RunSpec, time_limit};
 pub use thread::{ExecutorError, ExecutorOptions};

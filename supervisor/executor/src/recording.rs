@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use muster_core::execution::Secrets;
+use muster_core::execution::{Secrets, TranscriptPolicy};
 use muster_protocol::codec::Decoded;
 use muster_protocol::transcript::{EntryKind, TranscriptEntry};
 use muster_protocol::wire::WholeMessage;
@@ -16,17 +16,6 @@ use super::link::AnnouncedIdentity;
 const HEAD_MAX_BYTES: usize = 1024 * 1024;
 /// How much is kept of the end of a run.
 const TAIL_MAX_BYTES: usize = 256 * 1024;
-
-/// Which executions leave a transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TranscriptPolicy {
-    /// No execution leaves one.
-    None,
-    /// Executions that do not succeed leave one.
-    Failed,
-    /// Every execution leaves one.
-    All,
-}
 
 /// The frames of a run from its Execute on.
 #[derive(Debug)]

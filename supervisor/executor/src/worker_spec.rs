@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use muster_core::execution::TranscriptPolicy;
 use muster_protocol::{JsonBytes, LogLevel};
 use muster_system::process::Launch;
 use muster_system::temporary::TemporaryFolders;
-
-use super::recording::TranscriptPolicy;
 
 /// What the workers of one generation are started with.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use muster_core::execution::RetryOptions;
-use muster_store::ConcurrencyTerms;
+use muster_core::limit::ConcurrencyTerms;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

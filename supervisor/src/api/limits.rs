@@ -1,6 +1,6 @@
 //! Limits, as they are set and shown.
 
-use muster_store::{LimitKey, LimitRate, LimitTerms, OnFull};
+use muster_core::limit::{LimitKey, LimitRate, LimitTerms, OnFull};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

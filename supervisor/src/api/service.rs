@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_core::execution::ExecutionRequest;
+use muster_core::fleet::SupervisorRecord;
 use muster_core::pool::WorkerId;
-use muster_store::{CancelResult, StoreError, SupervisorRecord};
+use muster_store::{CancelResult, StoreError};
 use uuid::Uuid;
 
 use super::{

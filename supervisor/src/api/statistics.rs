@@ -1,7 +1,7 @@
 //! What the latest executions came to, as it is shown.
 
 use jiff::Timestamp;
-use muster_store::WorkflowStatistics;
+use muster_core::statistics::WorkflowStatistics;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand};
+use muster_core::limit::{LimitKey, LimitRate, LimitTerms, OnFull};
 use muster_protocol::spelled_out;
-use muster_store::{LimitKey, LimitRate, LimitTerms, OnFull};
 
 use super::exit::CommandFailure;
 use super::output::{json_line, print, print_line};

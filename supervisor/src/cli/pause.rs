@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_core::nearest::nearest;
 use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
@@ -11,7 +12,6 @@ use super::output::{json_line, note, print, print_line};
 use super::server::ServerFlags;
 use crate::api::{PauseView, WorkflowsView};
 use crate::client::{ApiClient, DefinitionKind};
-use crate::nearest::nearest;
 
 /// Let nothing start of a queue, a workflow, an organization, or at all; what runs goes on, and everything is accepted.
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use muster_core::execution::{IdOrPrefix, Status};
+use muster_core::fleet::SupervisorRecord;
 use muster_protocol::spelled_out;
-use muster_store::SupervisorRecord;
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use muster_core::execution::IdOrPrefix;
+use muster_core::fleet::SupervisorRecord;
 use muster_protocol::spelled_out;
 use muster_protocol::transcript::{Transcript as Frames, beginning, side_by_side};
-use muster_store::SupervisorRecord;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;

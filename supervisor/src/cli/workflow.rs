@@ -5,7 +5,7 @@ mod set;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_store::LimitKey;
+use muster_core::limit::LimitKey;
 
 use set::WorkflowFlags;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::execution::Status;
-use muster_store::SupervisorRecord;
+use muster_core::fleet::SupervisorRecord;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;

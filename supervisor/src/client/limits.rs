@@ -1,6 +1,6 @@
 //! Limits: reading, setting and removing them.
 
-use muster_store::LimitTerms;
+use muster_core::limit::LimitTerms;
 use secrecy::ExposeSecret as _;
 
 use super::{ApiClient, ClientError, deadline};

@@ -1,8 +1,8 @@
 //! What is wrong with a wish, and where in it.
 
+use muster_core::nearest::nearest;
 use muster_store::StoreError;
 
-use crate::nearest::nearest;
 use crate::secret_keys::SecretKeyError;
 
 /// One thing that is wrong.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use muster_core::execution::check;
+use muster_core::limit::{ConcurrencyTerms, OnFull};
 use muster_protocol::DeclaredConcurrency;
-use muster_store::{ConcurrencyTerms, OnFull, WorkflowTerms};
+use muster_store::WorkflowTerms;
 
 use crate::descriptions::DescribedWorkflow;
 

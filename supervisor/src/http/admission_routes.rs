@@ -1,7 +1,7 @@
 //! The endpoints of what keeps executions from starting: limits and pauses.
 
 use axum::routing::{delete, get, put};
-use muster_store::LimitTerms;
+use muster_core::limit::LimitTerms;
 use utoipa::openapi::path::HttpMethod;
 
 use super::route::{ADMIN_ALL, OPERATE, Route, VIEW, VIEW_ALL, json};

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
+use muster_core::nearest::nearest;
 use serde::de::DeserializeOwned;
 use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
@@ -20,7 +21,6 @@ use crate::access::{Caller, Credential};
 use crate::api::{ChangesView, DefinitionsView, PlanView};
 use crate::client::USER_HEADER;
 use crate::definitions::{DefinitionEdit, DefinitionWish, change_view, whole};
-use crate::nearest::nearest;
 
 /// How many changes a page has when nobody says.
 const PAGE_DEFAULT: usize = 50;

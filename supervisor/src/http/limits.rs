@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use muster_core::execution::check;
-use muster_store::{LimitTerms, LimitUse};
+use muster_core::limit::LimitTerms;
+use muster_store::LimitUse;
 
 use super::Api;
 use super::audit::noting;

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
+use muster_core::nearest::nearest;
 
 use super::Api;
 use super::audit::noting;
@@ -14,7 +15,6 @@ use super::query::{QueryParameters, RequestBody};
 use crate::access::Caller;
 use crate::api::{AcceptedView, ScheduleDefinition, ScheduleView, SchedulesView, SubmitAnswer, TicksView};
 use crate::definitions::{DefinitionEdit, schedules, ticks};
-use crate::nearest::nearest;
 
 /// How many ticks are shown when nobody says, and at most.
 const TICKS_DEFAULT: usize = 10;

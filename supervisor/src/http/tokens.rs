@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use jiff::{SignedDuration, Timestamp};
+use muster_core::nearest::nearest;
 use muster_store::{NewToken, TokenRotation};
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
@@ -20,7 +21,6 @@ use crate::api::{
     AccessView, MadeTokenView, TokenRemovedView, TokenRequest, TokenRotationRequest, TokenView, TokensView,
 };
 use crate::definitions::{check_name, organization_key};
-use crate::nearest::nearest;
 
 /// The longest time in which two secrets of a token count.
 const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::Status;
-use muster_store::SupervisorRecord;
+use muster_core::fleet::SupervisorRecord;
 use uuid::Uuid;
 
 use super::Api;

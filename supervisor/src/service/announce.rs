@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{Store, StoreError, SupervisorRecord};
+use muster_core::fleet::SupervisorRecord;
+use muster_store::{Store, StoreError};
 
 use super::supervisor::Supervisor;
 

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_bus::{AddressedCommand, ControlCommand};
 use muster_core::execution::{ExecutionRequest, Status, Target};
+use muster_core::fleet::SupervisorRecord;
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
-use muster_store::{CancelResult, ExecutionRecord, NewExecution, PresenceShown, Submitted, SupervisorRecord};
+use muster_store::{CancelResult, ExecutionRecord, NewExecution, PresenceShown, Submitted};
 use muster_system::process::walls;
 use uuid::Uuid;
 

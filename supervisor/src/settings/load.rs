@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use muster_core::nearest::nearest;
 use muster_system::certificates::{CertificateFiles, ServerAddress};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,7 +13,6 @@ use super::secret_files::read_secret_files;
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
 use crate::access::is_made_token;
-use crate::nearest::nearest;
 
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
 pub const NOT_SETTINGS: &[&str] =

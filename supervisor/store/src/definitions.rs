@@ -8,14 +8,15 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use muster_core::limit::LimitTerms;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::limits::{DeclaredWorkflow, HeldLimit};
 use crate::{
-    ExecutionRecord, LimitRecord, LimitTerms, OrganizationRecord, Result, ScheduleRecord, TokenRecord,
-    WebhookRecord, WorkflowRecord,
+    ExecutionRecord, LimitRecord, OrganizationRecord, Result, ScheduleRecord, TokenRecord, WebhookRecord,
+    WorkflowRecord,
 };
 
 /// All that is defined, as it was at one version.

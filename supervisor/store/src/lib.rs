@@ -71,8 +71,8 @@ pub use finalization::{
     StateWrite,
 };
 pub use limits::{
-    ConcurrencyTerms, Displaced, HeldLimit, InvalidLimitKey, InvalidRate, LimitKey, LimitRate, LimitRecord,
-    LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait, OnFull, WorkflowTerms, own_limit_name,
+    Displaced, HeldLimit, LimitRecord, LimitStore, LimitSweep, LimitUse, LimitWait, WorkflowTerms,
+    own_limit_name,
 };
 pub use memory::MemoryStore;
 pub use pauses::{InvalidPauseTarget, PauseRecord, PauseStore, PauseSubject, PauseTarget, Pauses};
@@ -92,8 +92,8 @@ pub use roles::{
 pub use schedules::{DueSchedule, ScheduleAdvance, ScheduleAdvanced, ScheduleRecord, ScheduleStore};
 pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
-pub use statistics::{StatisticsStore, WorkflowStatistics};
-pub use supervisors::{FleetRecord, SupervisorRecord, SupervisorStore};
+pub use statistics::StatisticsStore;
+pub use supervisors::SupervisorStore;
 pub use tokens::{NewToken, TokenRecord, TokenRotation, TokenStore};
 pub use traces::{TraceStore, TracedExecution};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};

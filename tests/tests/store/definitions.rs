@@ -1,9 +1,10 @@
 //! What is defined is changed all or nothing, at the version it was decided from, and every change is noted.
 
 use muster_core::execution::RetryOptions;
+use muster_core::limit::{ConcurrencyTerms, OnFull};
 use muster_store::{
-    ConcurrencyTerms, ConfigRecord, DefinitionChange, DefinitionWrite, DefinitionsWritten, OnFull,
-    OrganizationRecord, RetentionTerms, WorkflowRecord, WorkflowTerms,
+    ConfigRecord, DefinitionChange, DefinitionWrite, DefinitionsWritten, OrganizationRecord, RetentionTerms,
+    WorkflowRecord, WorkflowTerms,
 };
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, Status};
-use muster_store::{Displaced, Finalization, LimitTerms, NewExecution, OnFull, RequestedCancel, Submitted};
+use muster_core::limit::{LimitTerms, OnFull};
+use muster_store::{Displaced, Finalization, NewExecution, RequestedCancel, Submitted};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use muster_core::execution::Status;
-use muster_store::{Idempotency, LimitTerms, NewExecution, OnFull, Submitted, TakeOver};
+use muster_core::limit::{LimitTerms, OnFull};
+use muster_store::{Idempotency, NewExecution, Submitted, TakeOver};
 
 use crate::fixture::{claimant, eventually, postgres};
 use crate::limits::limited;

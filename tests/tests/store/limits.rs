@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use muster_core::execution::{Attempt, Status};
-use muster_store::{CancelResult, Claim, Claimant, LimitKey, LimitTerms, NewExecution, TakeOver};
+use muster_core::limit::{LimitKey, LimitTerms};
+use muster_store::{CancelResult, Claim, Claimant, NewExecution, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, retry, serving, success};

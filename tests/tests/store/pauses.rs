@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use muster_core::execution::Status;
-use muster_store::{Claim, Claimant, LimitTerms, NewExecution, PauseTarget, TakeOver};
+use muster_core::limit::LimitTerms;
+use muster_store::{Claim, Claimant, NewExecution, PauseTarget, TakeOver};
 use muster_supervisor::api::{ReasonKind, ReasonView};
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use muster_core::execution::{Attempt, Status};
-use muster_store::{LimitTerms, NewExecution, TakeOver};
+use muster_core::limit::LimitTerms;
+use muster_store::{NewExecution, TakeOver};
 
 use crate::fixture::{Fixture, claimant, retry};
 use crate::limits::{limited, of_customer, per_customer, total};

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::execution::{ExecutionRequest, IdOrPrefix, Status};
-use muster_store::{
-    Claimant, EventRow, ExecutionFilter, Finalization, NewEvent, NewExecution, SupervisorRecord,
-};
+use muster_core::fleet::SupervisorRecord;
+use muster_store::{Claimant, EventRow, ExecutionFilter, Finalization, NewEvent, NewExecution};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, line, new_execution, raw, success};

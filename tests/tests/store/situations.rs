@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use muster_core::execution::{Attempt, Status};
+use muster_core::limit::{ConcurrencyTerms, LimitTerms, OnFull};
 use muster_store::{
-    Claimant, ConcurrencyTerms, HeldLimit, LimitTerms, NewExecution, OnFull, PauseTarget, ShareBook,
-    Submitted, TakeOver, WorkflowTerms,
+    Claimant, HeldLimit, NewExecution, PauseTarget, ShareBook, Submitted, TakeOver, WorkflowTerms,
 };
 use muster_supervisor::api::{ReasonKind, ReasonView};
 use muster_supervisor::service::reasons_of;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_store::{NewExecution, WorkflowStatistics};
+use muster_core::statistics::WorkflowStatistics;
+use muster_store::NewExecution;
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, new_execution};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use muster_core::execution::{Attempt, RetryOptions, Status};
+use muster_core::limit::{ConcurrencyTerms, LimitTerms, OnFull};
 use muster_store::{
-    Claim, Claimant, ConcurrencyTerms, DefinitionWrite, Finalization, LimitTerms, NewExecution, OnFull,
-    OrganizationRecord, Submitted, WorkflowRecord, WorkflowTerms,
+    Claim, Claimant, DefinitionWrite, Finalization, NewExecution, OrganizationRecord, Submitted,
+    WorkflowRecord, WorkflowTerms,
 };
 use uuid::Uuid;
 

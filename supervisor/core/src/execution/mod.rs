@@ -18,6 +18,7 @@ mod retry;
 mod secrets;
 mod start_window;
 mod status;
+mod transcript_policy;
 
 #[cfg(test)]
 mod request_tests;
@@ -39,3 +40,4 @@ pub use retry::RetryOptions;
 pub use secrets::Secrets;
 pub use start_window::StartWindow;
 pub use status::{Status, UnknownStatus};
+pub use transcript_policy::TranscriptPolicy;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use muster_core::execution::RetryOptions;
-use muster_store::{ConcurrencyTerms, LimitKey, OnFull};
+use muster_core::limit::{ConcurrencyTerms, LimitKey, OnFull};
 use uuid::Uuid;
 
 use crate::api::WorkflowDefinition;

@@ -3,7 +3,8 @@
 use std::path::{Component, Path};
 
 use muster_core::execution::{RetryOptions, check};
-use muster_store::{ConcurrencyTerms, DefinitionWrite, RetentionTerms, WorkflowRecord, WorkflowTerms};
+use muster_core::limit::ConcurrencyTerms;
+use muster_store::{DefinitionWrite, RetentionTerms, WorkflowRecord, WorkflowTerms};
 use uuid::Uuid;
 
 use super::{EditSubject, Planner, derived_id, id_for};

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use muster_core::access::Role;
-use muster_store::LimitTerms;
+use muster_core::limit::LimitTerms;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use utoipa::PartialSchema;

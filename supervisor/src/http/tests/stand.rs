@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_core::execution::{ExecutionRequest, Status};
-use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecord};
+use muster_core::fleet::SupervisorRecord;
+use muster_store::{CancelResult, NewExecution, Store, Submitted};
 use uuid::Uuid;
 
 use crate::api::{

@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
+pub use muster_core::execution::TranscriptPolicy;
 use muster_core::pool::Isolation;
-pub use muster_executor::TranscriptPolicy;
 use muster_system::confinement::ConfinementLevel;
 
 use super::{SettingKind, single};

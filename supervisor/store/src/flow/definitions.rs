@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use muster_core::limit::{LimitKey, LimitTerms};
 use uuid::Uuid;
 
 use super::again;
@@ -16,7 +17,7 @@ use crate::limits::session::{LimitSession as _, LockPatience};
 use crate::limits::{DeclaredWorkflow, KeySource, KnownWorkflows, OF_CODE, OF_ROW, own_limit_name};
 use crate::pauses::{NotedChange, PauseSession as _, PauseSubject};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
-use crate::{HeldLimit, LimitKey, LimitRecord, LimitTerms, Result};
+use crate::{HeldLimit, LimitRecord, Result};
 
 /// See [`crate::DefinitionEditStore::write_definitions`].
 pub(crate) async fn write_definitions<B: Backend>(

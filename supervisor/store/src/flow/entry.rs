@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use muster_core::execution::Attempt;
+use muster_core::limit::{LimitTerms, OnFull};
 use muster_protocol::error_type;
 use uuid::Uuid;
 
@@ -12,9 +13,9 @@ use super::room::MadeRoom;
 use super::statuses;
 use super::tending::{DirtyLimits, tend_changed};
 use super::unclaimed::write_ended;
+use crate::limits::HeldLimit;
 use crate::limits::on_full::{FullLimit, LimitEntry, Newcomer};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
-use crate::limits::{HeldLimit, LimitTerms, OnFull};
 use crate::session::{Backend, StoreSession};
 use crate::{ExecutionFailure, ExecutionOutcome, NewExecution, Result};
 

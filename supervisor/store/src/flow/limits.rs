@@ -65,7 +65,7 @@ pub(super) async fn pending_rows<'a, B: Backend>(
     let names: Vec<&str> = names.into_iter().collect();
     let records = session.limits_named(&names).await?;
     let terms: HashMap<&str, _> = records.iter().map(|limit| (limit.name.as_str(), &limit.terms)).collect();
-    let default = crate::LimitKey::default();
+    let default = muster_core::limit::LimitKey::default();
     let mut rows = Vec::with_capacity(new.len());
     for (execution, asked) in new.iter().zip(&asked) {
         let held = |name: &String| HeldLimit {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_core::execution::Status;
+use muster_core::limit::LimitTerms;
 use uuid::Uuid;
 
 use super::again;
@@ -15,8 +16,8 @@ use super::tending::{DirtyLimits, tend};
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{
-    Displaced, HeldLimit, KeySource, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
-    WorkflowTerms, behind,
+    Displaced, HeldLimit, KeySource, LimitRecord, LimitStore, LimitSweep, LimitUse, LimitWait, WorkflowTerms,
+    behind,
 };
 use crate::session::{Backend, Extent, Purpose, StoreSession};
 use crate::{ExecutionRecord, Result};

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use muster_core::limit::LimitKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::LimitKey;
 use crate::rows::parts;
 use crate::{ExecutionRecord, NewExecution};
 

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use muster_core::limit::{LimitTerms, OnFull};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use uuid::Uuid;
 
+use super::HeldLimit;
 use super::on_full::{Entrant, LimitEntry, Newcomer};
-use super::{HeldLimit, LimitTerms, OnFull};
 
 /// What the product does; each can be taken out.
 #[derive(Clone, Copy, Debug)]

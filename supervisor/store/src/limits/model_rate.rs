@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
+use muster_core::limit::LimitRate;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
+use super::HeldLimit;
 use super::admission::{LimitCounts, LimitFill, WaitsFor};
 use super::rate::RateState;
-use super::{HeldLimit, LimitRate};
 
 /// What the product does; each can be taken out.
 #[derive(Clone, Copy, Debug)]

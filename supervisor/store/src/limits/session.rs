@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::future::Future;
 
+use muster_core::limit::LimitTerms;
 use uuid::Uuid;
 
 use super::admission::{LimitFill, WaitsFor};
 use super::on_full::Entrant;
-use super::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
+use super::{HeldLimit, LimitRecord, LimitUse};
 use crate::Result;
 
 /// An execution with a limit it is in.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use muster_core::limit::LimitTerms;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Displaced, LimitRecord, LimitTerms, WorkflowTerms};
+use super::{Displaced, LimitRecord, WorkflowTerms};
 use crate::{ExecutionRecord, Result};
 
 /// The limits that are set, and what happens at them.

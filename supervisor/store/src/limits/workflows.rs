@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use muster_core::limit::{LimitKey, LimitTerms};
 use uuid::Uuid;
 
 use super::workflow_terms::{WorkflowTerms, own_limit_name};
-use super::{HeldLimit, KeySource, LimitTerms, key_of};
+use super::{HeldLimit, KeySource, key_of};
 use crate::pauses::PauseSubject;
 use crate::{NewExecution, OrganizationRecord, WorkflowRecord};
 
@@ -149,7 +150,7 @@ impl KnownWorkflows {
         &self,
         subject: PauseSubject<'_>,
         limits: &[HeldLimit],
-    ) -> Option<(&str, &super::LimitKey)> {
+    ) -> Option<(&str, &LimitKey)> {
         let own = self.find(subject)?.own.as_deref()?;
         let (terms, _) = self.own.get(own)?;
         (!limits.iter().any(|held| held.name == own)).then_some((own, &terms.key))
@@ -192,8 +193,8 @@ fn called(organizations: &[OrganizationRecord], id: Uuid) -> String {
 #[cfg(test)]
 mod tests {
     use muster_core::execution::ExecutionRequest;
+    use muster_core::limit::ConcurrencyTerms;
 
-    use super::super::ConcurrencyTerms;
     use super::*;
 
     const ACME: Uuid = Uuid::from_u128(7);

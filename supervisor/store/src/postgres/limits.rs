@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use muster_core::limit::LimitTerms;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
 use crate::limits::on_full::Entrant;
 use crate::limits::session::{Holder, LimitSession, LockPatience, RateTimes};
-use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
+use crate::limits::{HeldLimit, LimitRecord, LimitUse};
 use crate::rows::micros;
 
 fn read<T>(rows: &[PgRow], read: fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<T>> {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use muster_core::statistics::WorkflowStatistics;
 use uuid::Uuid;
 
 use super::read::{all, count};
@@ -9,7 +10,7 @@ use super::session::record;
 use super::{PostgresStore, statements};
 use crate::Result;
 use crate::columns::TimeColumn;
-use crate::statistics::{OF_EACH_END, StatisticsStore, WorkflowStatistics};
+use crate::statistics::{OF_EACH_END, StatisticsStore};
 
 #[async_trait]
 impl StatisticsStore for PostgresStore {

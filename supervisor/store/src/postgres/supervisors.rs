@@ -1,6 +1,7 @@
 //! Who the supervisors on this database are and were.
 
 use async_trait::async_trait;
+use muster_core::fleet::{FleetRecord, SupervisorRecord};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -8,7 +9,7 @@ use super::read::all;
 use super::session::record;
 use super::{PostgresStore, statements};
 use crate::columns::TimeColumn;
-use crate::{FleetRecord, Result, SupervisorRecord, SupervisorStore};
+use crate::{Result, SupervisorStore};
 
 #[async_trait]
 impl SupervisorStore for PostgresStore {

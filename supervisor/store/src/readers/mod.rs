@@ -19,6 +19,9 @@ macro_rules! record_readers {
 
         use jiff::Timestamp;
         use muster_core::execution::{Attempt, LogLine, LogStream, Status};
+        use muster_core::fleet::{FleetRecord, SupervisorRecord};
+        use muster_core::limit::{ConcurrencyTerms, LimitRate, LimitTerms, OnFull};
+        use muster_core::statistics::WorkflowStatistics;
         use serde_json::value::RawValue;
         use sqlx::Result;
         $(use $row_trait as _;)?
@@ -36,10 +39,10 @@ macro_rules! record_readers {
         use $crate::shares::WaitingShare;
         use $crate::traces::events_of_column;
         use $crate::{
-            ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EndedExecution, EventRow,
-            ExecutionRecord, FiguresRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
-            OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, RetentionTerms, ScheduleRecord, SupervisorRecord,
-            TakenDelivery, TokenRecord, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
+            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EndedExecution,
+            EventRow, ExecutionRecord, FiguresRecord, HeldLimit, LimitRecord, LimitUse, LogRow, NewExecution,
+            OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, RetentionTerms, ScheduleRecord, TakenDelivery,
+            TokenRecord, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowTerms,
         };
 
         $crate::readers::column_readers!($row);

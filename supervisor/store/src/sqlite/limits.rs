@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use muster_core::limit::LimitTerms;
 use uuid::Uuid;
 
 use super::error::store_error;
@@ -13,7 +14,7 @@ use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
 use crate::limits::on_full::Entrant;
 use crate::limits::session::{Holder, LimitSession, LockPatience, RateTimes};
-use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
+use crate::limits::{HeldLimit, LimitRecord, LimitUse};
 use crate::rows::micros;
 
 fn read<T>(rows: &[WriteRow], read: fn(&WriteRow) -> sqlx::Result<T>) -> Result<Vec<T>> {

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use muster_core::statistics::WorkflowStatistics;
 use uuid::Uuid;
 
 use super::read::{all, count};
 use super::session::record;
 use super::{SqliteStore, statements};
 use crate::Result;
-use crate::statistics::{OF_EACH_END, StatisticsStore, WorkflowStatistics};
+use crate::statistics::{OF_EACH_END, StatisticsStore};
 
 #[async_trait]
 impl StatisticsStore for SqliteStore {

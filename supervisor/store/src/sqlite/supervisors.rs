@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_core::fleet::{FleetRecord, SupervisorRecord};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use super::session::{array, record};
 use super::{SqliteStore, statements};
 use crate::columns::now;
 use crate::rows::micros;
-use crate::{FleetRecord, Result, SupervisorRecord, SupervisorStore};
+use crate::{Result, SupervisorStore};
 
 /// How long one is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);

@@ -3,32 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use muster_core::execution::check;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{LimitRate, OnFull};
+use crate::execution::check;
 
 /// So many may start early together at most.
 const BURST_MAX: u32 = 10_000;
 /// The longest path into the parameters.
 const PATH_MAX_BYTES: usize = 200;
-
-/// A limit: how many executions may run at once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LimitRecord {
-    /// The name by which executions ask for it.
-    pub name: String,
-    /// What it allows.
-    pub terms: LimitTerms,
-    /// Who says so: `set` by hand, or `workflow` or `code` of a workflow's own.
-    pub origin: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was changed last.
-    pub updated_at: Timestamp,
-}
 
 /// What a limit allows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
