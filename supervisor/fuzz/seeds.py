@@ -58,7 +58,7 @@ QUERIES = [
 
 def settings() -> Iterator[bytes]:
     """The names of the table, each alone with some values, and all of them."""
-    table = (ROOT / "supervisor/src/settings/table.rs").read_text(encoding="utf-8")
+    table = (ROOT / "supervisor/settings/src/table.rs").read_text(encoding="utf-8")
     rows = re.findall(r'^\s+"(\w+)" => .*?default "(.*?)";', table, re.MULTILINE | re.DOTALL)
     for name, default in rows:
         yield f"{name} = {json.dumps(default)}\n".encode()

@@ -24,10 +24,10 @@ pub mod report;
 pub mod schedules;
 pub mod secret_keys;
 pub mod service;
-pub mod settings;
 mod strict_request;
 mod traces;
 pub mod transcripts;
 pub mod webhooks;
 
 pub use muster_executor::{self as executor, descriptions};
+pub use muster_settings as settings;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::book::{TokenBook, TokenStanding};
 use super::caller::{Caller, Credential};
-use super::secret::hash_of;
+use super::hash_of;
 
 /// Somebody may set the clock: what waits for a moment looks at it again.
 const LOOK_EVERY: Duration = Duration::from_secs(30);

@@ -11,9 +11,7 @@
 mod book;
 mod caller;
 mod follow;
-mod kept;
 mod known;
-mod secret;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,14 +23,13 @@ use subtle::ConstantTimeEq as _;
 pub use book::{TokenBook, TokenStanding};
 pub use caller::{Caller, Credential, SETTING_NAME};
 pub use follow::note_uses_for_ever;
-pub use kept::{TokenError, make_or_read, read_main, read_named};
 pub use known::KnownTokens;
-pub use secret::{TOKEN_PREFIX, hash_of, is_made_token, make_token};
+pub use muster_settings::access::{
+    TOKEN_FILE, TOKEN_PREFIX, TokenError, dashboard_url, hash_of, known_to, make_or_read, make_token,
+    read_main,
+};
 
 use crate::settings::{HttpToken, Settings};
-
-/// The file of the token, in data_dir.
-pub const TOKEN_FILE: &str = "http_token";
 
 /// Who may use the HTTP interface. Clones are the same.
 #[derive(Clone, Debug)]
@@ -135,28 +132,9 @@ impl Access {
     }
 }
 
-/// What a client of this machine with these settings shows; nothing is made.
-pub fn known_to(settings: &Settings) -> Option<SecretString> {
-    match &settings.http_token {
-        HttpToken::Open => None,
-        HttpToken::Given(token) => Some(token.clone()),
-        HttpToken::Made => read_named(&settings.data_dir.join(TOKEN_FILE)).ok(),
-    }
-}
-
 /// Compares in a time that does not tell how much was right. The length of a token is no secret.
 pub fn is_same(shown: &str, token: &SecretString) -> bool {
     shown.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
-}
-
-/// The address of the dashboard for whoever has the token. It stands behind the `#`, which a browser keeps to
-/// itself: neither a server's log nor a Referer has it.
-pub fn dashboard_url(base: &str, token: Option<&SecretString>) -> String {
-    let base = base.trim_end_matches('/');
-    match token {
-        Some(token) => format!("{base}/#token={}", token.expose_secret()),
-        None => format!("{base}/"),
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use muster_core::execution::{IdOrPrefix, check};
+use muster_settings::access::{dashboard_url, read_named};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +30,6 @@ pub use error::ClientError;
 pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
-use crate::access::{dashboard_url, read_named};
 use crate::api::{
     AcceptedView, BatchView, CancelView, ExplanationView, FleetView, LogPage, ManyView, PoolView,
     ProblemView, Readiness, ReportView, SelectionRequest,

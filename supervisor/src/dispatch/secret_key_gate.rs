@@ -6,7 +6,7 @@ use std::sync::Arc;
 use muster_store::{DefinitionEditStore, Result};
 
 use super::slots::{IntakeClosed, Slots};
-use crate::secret_keys::{SecretKeys, is_for_executions};
+use crate::secret_keys::{SecretKeys, is_for_executions, locked_secrets};
 
 /// Opens and closes the intake by the secrets that there are.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl SecretKeyGate {
     /// When they cannot be read; all stays as it was.
     pub(crate) async fn look(&self, store: &dyn DefinitionEditStore) -> Result<()> {
         let config = store.config_records().await?;
-        let locked = self.keys.locked_secrets(&config).into_iter().map(|row| row.key.as_str());
+        let locked = locked_secrets(&self.keys, &config).into_iter().map(|row| row.key.as_str());
         let locked: Vec<&str> = locked.filter(|key| is_for_executions(true, key)).collect();
         let was_closed = self.slots.closed().contains(&IntakeClosed::SecretKeyMissing);
         if locked.is_empty() {

@@ -3,7 +3,7 @@
 use muster_store::{ConfigRecord, DefinitionEditStore};
 
 use super::finding::DoctorFinding;
-use crate::secret_keys::SecretKeys;
+use crate::secret_keys::{SecretKeys, locked_secrets};
 
 /// How many are named.
 const NAMED_MAX: usize = 5;
@@ -20,7 +20,7 @@ pub(super) async fn check(store: &dyn DefinitionEditStore, keys: &SecretKeys) ->
 
 fn judge(config: &[ConfigRecord], keys: &SecretKeys) -> Option<DoctorFinding> {
     let secrets: Vec<&ConfigRecord> = config.iter().filter(|row| row.is_secret).collect();
-    let lost: Vec<&str> = keys.locked_secrets(config).iter().map(|row| row.key.as_str()).collect();
+    let lost: Vec<&str> = locked_secrets(keys, config).iter().map(|row| row.key.as_str()).collect();
     let clear: Vec<&str> =
         secrets.iter().filter(|row| row.key_id.is_none()).map(|row| row.key.as_str()).collect();
     if !lost.is_empty() {

@@ -10,8 +10,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
+use super::WebhookKey;
 use super::address::is_public;
-use super::signature::WebhookKey;
 
 /// How long a receiver may take for its answer, names and all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);

@@ -7,16 +7,7 @@
 mod address;
 mod courier;
 mod message;
-mod signature;
 
 pub use courier::Courier;
 pub use message::{delivery_id, message};
-pub use signature::{InvalidWebhookKey, WebhookKey, make_key};
-
-/// What the keys of secrets begin with that deliveries are signed with. Runs are not given them.
-pub const KEY_PREFIX: &str = "webhook.";
-
-/// The key of the secret that deliveries of this webhook are signed with.
-pub fn secret_of(webhook: &str) -> String {
-    format!("{KEY_PREFIX}{webhook}")
-}
+pub use muster_settings::webhook_key::{InvalidWebhookKey, KEY_PREFIX, WebhookKey, make_key, secret_of};

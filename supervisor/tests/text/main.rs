@@ -14,7 +14,7 @@ use muster_core::pool::PoolInvariant;
 use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 
 /// The packages of the supervisor, from its folder.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "src",
     "conformance/src",
     "core/src",
@@ -23,6 +23,7 @@ const PACKAGES: [&str; 8] = [
     "store/src",
     "bus/src",
     "intake/src",
+    "settings/src",
 ];
 
 /// What makes or takes a tree of JSON, or rewrites what it is given.
@@ -51,7 +52,7 @@ const NAMED: [(&str, &str); 19] = [
     ("src/http/socket.rs", "the words for a bad wish"),
     ("src/service/core.rs", "what a worker is welcomed with"),
     ("src/dispatch/run_reporter.rs", "progress: two numbers and a text"),
-    ("src/settings/show.rs", "settings"),
+    ("settings/src/show.rs", "settings"),
     ("store/src/decide.rs", "the details of closing events"),
 ];
 

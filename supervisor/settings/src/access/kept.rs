@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::TOKEN_FILE;
 use super::secret::is_made_token;
-use crate::settings::is_token;
+use crate::is_token;
 
 /// How many random bytes a token is made of.
 const TOKEN_BYTES: usize = 32;

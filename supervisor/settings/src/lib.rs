@@ -3,7 +3,11 @@
 //! Every setting is one row of the table in [`Settings`]: its name, type, bounds, default and help text.
 //! The keys of `muster.toml`, the `MUSTER_*` variables, the command-line flags, their help and
 //! `supervisor config` are all read from that table. Nothing here opens a connection or starts a process.
+//!
+//! Beside it is what settings hold or name and what commands make: the tokens of the API, and the keys for secrets and
+//! for signatures.
 
+pub mod access;
 mod fixed;
 mod kind;
 mod load;
@@ -11,9 +15,11 @@ mod mask;
 mod problem;
 mod program;
 mod secret_files;
+pub mod secret_keys;
 mod show;
 mod source;
 mod table;
+pub mod webhook_key;
 
 #[cfg(test)]
 mod tests;

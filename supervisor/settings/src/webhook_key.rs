@@ -1,4 +1,4 @@
-//! Signing what is sent, so that the receiver knows who sent it and when.
+//! The keys that deliveries of webhooks are signed with, so that the receiver knows who sent one and when.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,6 +7,8 @@ use chacha20poly1305::aead::rand_core::RngCore as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+/// What the keys of secrets begin with that deliveries are signed with. Runs are not given them.
+pub const KEY_PREFIX: &str = "webhook.";
 /// What a signing key begins with as text.
 const PREFIX: &str = "whsec_";
 /// How many bytes a key may have.
@@ -27,6 +29,11 @@ impl std::fmt::Debug for WebhookKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no signing key: make one with `supervisor webhook key`")]
 pub struct InvalidWebhookKey;
+
+/// The key of the secret that deliveries of this webhook are signed with.
+pub fn secret_of(webhook: &str) -> String {
+    format!("{KEY_PREFIX}{webhook}")
+}
 
 /// A new key, as text.
 pub fn make_key() -> String {

@@ -42,7 +42,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::settings::is_token;
+    use crate::is_token;
 
     #[test]
     fn a_token_is_known_for_one_travels_in_a_header_and_is_no_other() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{SettingKind, single};
-use crate::settings::source::Raw;
+use crate::source::Raw;
 
 /// A whole number within bounds.
 pub(crate) struct CountKind<T> {

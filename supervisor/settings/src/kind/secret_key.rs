@@ -3,9 +3,9 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{SettingKind, single};
+use crate::mask::MASK;
 use crate::secret_keys::SecretKeys;
-use crate::settings::mask::MASK;
-use crate::settings::source::Raw;
+use crate::source::Raw;
 
 /// One or more keys; the first is the one to encrypt with.
 pub(crate) struct SecretKeyKind;

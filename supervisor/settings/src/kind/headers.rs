@@ -4,8 +4,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use ureq::http::{HeaderName, HeaderValue};
 
 use super::{SettingKind, single};
-use crate::settings::mask::MASK;
-use crate::settings::source::Raw;
+use crate::mask::MASK;
+use crate::source::Raw;
 
 /// Names and values, as `NAME=VALUE,NAME=VALUE`.
 pub(crate) struct HeadersKind;

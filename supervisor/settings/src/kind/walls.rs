@@ -7,7 +7,7 @@ use muster_system::confinement::ResourceLimits;
 use muster_system::process::GroupLimits;
 
 use super::{SettingKind, single, words};
-use crate::settings::source::{Raw, absolute};
+use crate::source::{Raw, absolute};
 
 /// Who workers run as.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::server_url::check_url;
 use super::{SettingKind, single};
-use crate::settings::mask::{MASK, mask_url};
-use crate::settings::source::Raw;
+use crate::mask::{MASK, mask_url};
+use crate::source::Raw;
 
 /// The URL of a server that may be left out.
 pub(crate) struct ServerUrl(pub(crate) &'static [&'static str]);
@@ -90,7 +90,7 @@ pub enum HttpToken {
 
 impl HttpToken {
     /// The text of the setting.
-    pub(in crate::settings) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Made => "",
             Self::Open => OPEN,

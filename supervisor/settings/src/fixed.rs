@@ -39,7 +39,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Sources;
+    use crate::Sources;
 
     #[test]
     fn what_cannot_change_is_named_secrets_included() {

@@ -6,9 +6,9 @@ use muster_core::execution::check;
 use secrecy::SecretString;
 
 use super::{SettingKind, single, words};
-use crate::settings::mask::MASK;
-use crate::settings::program::{default_worker, find_program};
-use crate::settings::source::{Raw, absolute};
+use crate::mask::MASK;
+use crate::program::{default_worker, find_program};
+use crate::source::{Raw, absolute};
 
 /// A short name without spaces.
 pub(crate) struct NameKind {

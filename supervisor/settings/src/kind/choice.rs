@@ -7,7 +7,7 @@ use muster_core::pool::Isolation;
 use muster_system::confinement::ConfinementLevel;
 
 use super::{SettingKind, single};
-use crate::settings::source::Raw;
+use crate::source::Raw;
 
 /// A type whose values each have a word.
 pub(crate) trait Choice: Copy + PartialEq + 'static {
