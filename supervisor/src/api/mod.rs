@@ -1,70 +1,29 @@
 //! What a supervisor is asked for and what it answers, however it is asked: the trait that the service stands behind,
-//! and the values that are shown.
-//!
-//! The HTTP interface speaks it, the service answers in it, the command line reads it; none of them knows another.
-//! The server writes these types and the client reads them, so the two cannot drift apart,
-//! and the OpenAPI document is derived from them.
+//! and the values of [`muster_api`], some of them made of the rows of the record.
 
 mod dead_letters;
-mod definitions;
-mod execution;
-mod explain;
-mod fleet;
-mod history;
-mod limits;
-mod many;
-mod pauses;
-mod pool;
-mod problem;
-mod prune;
-mod readiness;
-mod report;
-mod schedules;
-mod schema;
+mod records;
 mod service;
-mod statistics;
-mod template;
-mod tokens;
-mod webhooks;
-mod worker;
-mod workflows;
-
-pub use dead_letters::{
-    DeadLetterAction, DeadLetterView, DeadLetterWish, DeadLettersMovedView, DeadLettersView,
-};
-pub use definitions::{
-    ChangeAction, ChangeView, ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView,
-    PlanView, PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
-    WorkflowDefinition,
-};
-pub use execution::{
-    AcceptedView, BatchItemView, BatchView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest,
-    SubmitAnswer,
-};
-pub use explain::{ExplanationView, ReasonKind, ReasonView};
-pub use fleet::{FleetMemberView, FleetView, OutcomeCounts, SupervisorLife, SupervisorWord};
-pub use history::{HistorySpan, HistoryStep, HistoryView};
-pub use limits::{LimitDefinition, LimitRemovedView, LimitView, LimitsView};
-pub use many::{ManyView, SelectionRequest};
-pub use pauses::{PauseRequest, PauseView, PausesView, ResumedView};
-pub use pool::{
-    BrokerQueueView, BrokerView, IsolationView, PoolView, QueueView, RecycleRequest, ReloadView,
-    ResizeRequest, WallView,
-};
-pub use problem::ProblemView;
-pub use prune::{PruneWish, PrunedView};
-pub use readiness::{Readiness, ReadinessPart};
-pub use report::{ReportSection, ReportView, Verdict};
-pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, TicksView};
-pub use service::{ApiService, RecycleTarget, ServiceError};
-pub use statistics::StatisticsView;
-pub use template::{TemplateStateView, TemplateView};
-pub use tokens::{
-    AccessView, MadeTokenView, TokenRemovedView, TokenRequest, TokenRotationRequest, TokenView, TokensView,
-};
-pub use webhooks::{DeliveriesView, DeliveryView, DeliveryWord, WebhookDefinition, WebhooksView};
-pub use worker::WorkerView;
-pub use workflows::{BrokenFileView, WorkflowView, WorkflowsView};
 
 #[cfg(any(test, fuzzing))]
-pub(crate) use pool::tests;
+pub(crate) mod tests;
+
+pub use muster_api::{
+    AcceptedView, AccessView, BatchItemView, BatchView, BrokenFileView, BrokerQueueView, BrokerView,
+    CancelOutcome, CancelView, ChangeAction, ChangeView, ChangesView, DeadLetterView, DeadLetterWish,
+    DeadLettersMovedView, DeadLettersView, DefinitionsView, DeliveriesView, DeliveryView, DeliveryWord,
+    ExplanationView, FleetMemberView, FleetView, HistorySpan, HistoryStep, HistoryView, IsolationView,
+    LimitDefinition, LimitRemovedView, LimitView, LimitsView, LogPage, LogView, MadeTokenView, ManyView,
+    OrganizationDefinition, OrganizationsView, OutcomeCounts, PauseRequest, PauseView, PausesView, PlanView,
+    PlannedChange, PoolView, ProblemView, PruneWish, PrunedView, QueueView, Readiness, ReadinessPart,
+    ReasonKind, ReasonView, RecycleRequest, ReloadView, ReportSection, ReportView, ResizeRequest,
+    ResumedView, RetryRequest, ScheduleDefinition, ScheduleView, SchedulesView, SecretValue, SecretView,
+    SecretsView, SelectionRequest, StatisticsView, SubmitAnswer, SupervisorLife, SupervisorWord,
+    TemplateStateView, TemplateView, TickView, TicksView, TokenRemovedView, TokenRequest,
+    TokenRotationRequest, TokenView, TokensView, VariableDefinition, VariablesView, Verdict, WallView,
+    WebhookDefinition, WebhooksView, WorkerView, WorkflowDefinition, WorkflowView, WorkflowsView,
+};
+
+pub use dead_letters::{DeadLetterAction, letter_view, moved_view};
+pub use records::{delivery_state, pause_view, pause_views, queue_views, token_view};
+pub use service::{ApiService, RecycleTarget, ServiceError};

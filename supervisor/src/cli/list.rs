@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
+use muster_api::moment::past_moment;
 use muster_core::execution::Status;
 use muster_protocol::spelled_out;
 use uuid::Uuid;
@@ -15,7 +16,6 @@ use super::output::{note, print, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::client::{Execution, Executions};
-use crate::moment::past_moment;
 
 /// List executions, newest first.
 #[derive(Debug, Args)]

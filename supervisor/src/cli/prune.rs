@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_api::moment::seconds;
 
 use super::exit::CommandFailure;
 use super::output::{json_line, note, print_line};
 use super::server::ServerFlags;
 use crate::api::{PruneWish, PrunedView};
-use crate::moment::seconds;
 
 /// Remove executions that ended long ago, with their logs and events, a few at a time.
 ///

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use muster_api::moment::past_moment;
 use muster_core::execution::Status;
 use muster_protocol::spelled_out;
 
@@ -12,7 +13,6 @@ use super::list::statuses;
 use super::output::{json_line, note, print_line};
 use crate::api::{ManyView, SelectionRequest};
 use crate::client::ApiClient;
-use crate::moment::past_moment;
 
 /// Flags that say which executions are meant. All that are given must be true of each.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use clap::Args;
 use jiff::Timestamp;
+use muster_api::moment::moment;
 use muster_core::execution::{RetryOptions, Status};
 use muster_core::json;
 use muster_protocol::spelled_out;
@@ -23,7 +24,6 @@ use super::submit_file::submit_file;
 use super::terminal::OutputStream;
 use crate::api::{AcceptedView, PauseView};
 use crate::client::Execution;
-use crate::moment::moment;
 
 /// Submit an execution; prints its id, or with --wait its result.
 #[derive(Debug, Args)]

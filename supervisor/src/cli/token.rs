@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use muster_api::moment::{moment, seconds};
 use muster_core::access::Role;
 
 use super::exit::CommandFailure;
@@ -13,7 +14,6 @@ use super::human;
 use super::output::{json_line, note, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{MadeTokenView, TokenRequest, TokenRotationRequest, TokenView};
-use crate::moment::{moment, seconds};
 
 /// Say who is let in beside the holder of http_token: tokens with a role, for an organization, for a time.
 #[derive(Debug, Args)]

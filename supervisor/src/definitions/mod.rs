@@ -5,13 +5,11 @@
 //! was faster. Every supervisor hears of it by the version of the definitions: see `prewarm`.
 
 mod edits;
-pub mod file;
 mod organizations;
 mod planner;
 mod problem;
 mod sealed;
 mod shelf;
-mod value;
 mod view;
 mod whole;
 
@@ -19,6 +17,7 @@ mod whole;
 mod tests;
 
 pub use edits::DefinitionEdit;
+pub use muster_api::file;
 pub use organizations::{
     check_name, id_of as organization_id, is_called as is_organization_called, key_of_id as organization_key,
 };

@@ -3,11 +3,8 @@
 use muster_store::{Definitions, OrganizationRecord};
 use uuid::Uuid;
 
-use super::problem::meant;
 use super::shelf::{Mark, Shelf};
-
-/// What stands for everybody's in a file, so no organization may be called so.
-pub(super) const GLOBAL: &str = "global";
+use muster_api::file::{GLOBAL, meant};
 
 /// The longest key.
 const KEY_MAX_BYTES: usize = 63;

@@ -31,7 +31,7 @@ pub(super) async fn replay(
     query: QueryParameters,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
-    move_letters(&api, query, body, DeadLetterWish::replay).await
+    move_letters(&api, query, body, DeadLetterAction::replay).await
 }
 
 /// `POST /api/dead-letters/purge`
@@ -40,7 +40,7 @@ pub(super) async fn purge(
     query: QueryParameters,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
-    move_letters(&api, query, body, DeadLetterWish::purge).await
+    move_letters(&api, query, body, DeadLetterAction::purge).await
 }
 
 /// Does with letters what this makes of the wish.

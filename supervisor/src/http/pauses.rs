@@ -12,7 +12,7 @@ use super::definitions::Requester;
 use super::problem::ApiError;
 use super::query::RequestBody;
 use crate::access::Caller;
-use crate::api::{PauseRequest, PauseView, PausesView, ResumedView};
+use crate::api::{PauseRequest, PausesView, ResumedView, pause_view};
 
 /// The longest reason.
 const WHY_MAX_CHARS: usize = 500;
@@ -21,7 +21,7 @@ const WHY_MAX_CHARS: usize = 500;
 pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<PausesView>, ApiError> {
     let all = api.store.pauses().await?;
     let own = all.iter().filter(|pause| caller.may_see(whose(&pause.target)));
-    Ok(Json(PausesView { pauses: own.map(PauseView::of).collect() }))
+    Ok(Json(PausesView { pauses: own.map(pause_view).collect() }))
 }
 
 /// `PUT /api/pauses/{target}`
@@ -38,7 +38,7 @@ pub(super) async fn pause(
     }
     let target = meant(&api, &caller, &target).await?;
     caller.of(whose(&target))?;
-    let paused = PauseView::of(&api.store.pause(&target, &who, why.as_deref()).await?);
+    let paused = pause_view(&api.store.pause(&target, &who, why.as_deref()).await?);
     let detail = format!("{} is paused", paused.target);
     Ok(noting(Json(paused).into_response(), detail))
 }

@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use muster_api::moment::moment;
 use muster_core::execution::{IdOrPrefix, IdPrefix, InvalidId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -20,7 +21,6 @@ use super::guard::caller;
 use super::problem::{ApiError, ErrorKind};
 use super::{Api, BODY_MAX_BYTES};
 use crate::access::Caller;
-use crate::moment::moment;
 
 /// The longest `?wait=`. A client that wants more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(300);

@@ -18,7 +18,7 @@ use super::problem::{ApiError, ErrorKind};
 use super::query::{QueryParameters, RequestBody};
 use crate::access::{Caller, SETTING_NAME, hash_of, make_token};
 use crate::api::{
-    AccessView, MadeTokenView, TokenRemovedView, TokenRequest, TokenRotationRequest, TokenView, TokensView,
+    AccessView, MadeTokenView, TokenRemovedView, TokenRequest, TokenRotationRequest, TokensView, token_view,
 };
 use crate::definitions::{check_name, organization_key};
 
@@ -48,7 +48,7 @@ pub(super) async fn list(
 ) -> Result<Json<TokensView>, ApiError> {
     query.end()?;
     let tokens = api.store.tokens().await?;
-    Ok(Json(TokensView { tokens: tokens.iter().map(TokenView::of).collect() }))
+    Ok(Json(TokensView { tokens: tokens.iter().map(token_view).collect() }))
 }
 
 /// `POST /api/tokens`
@@ -86,7 +86,7 @@ pub(super) async fn create(
         ApiError::new(ErrorKind::Conflict, detail)
     })?;
     api.learn_tokens().await;
-    let token = TokenView::of(&made);
+    let token = token_view(&made);
     let detail = format!("token {} with the role {role} is made", token.name);
     let made = MadeTokenView { secret: secret.expose_secret().to_owned(), token };
     Ok(noting(Json(made).into_response(), detail))
@@ -121,7 +121,7 @@ pub(super) async fn rotate(
         return Err(api.no_token_named(&name).await);
     };
     api.learn_tokens().await;
-    let made = MadeTokenView { secret: secret.expose_secret().to_owned(), token: TokenView::of(&rotated) };
+    let made = MadeTokenView { secret: secret.expose_secret().to_owned(), token: token_view(&rotated) };
     Ok(noting(Json(made).into_response(), format!("token {name} is rotated")))
 }
 

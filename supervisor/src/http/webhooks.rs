@@ -10,7 +10,7 @@ use super::audit::noting;
 use super::definitions::{Requester, change, only};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
-use crate::api::{DeliveriesView, DeliveryWord, WebhookDefinition, WebhooksView};
+use crate::api::{DeliveriesView, DeliveryWord, WebhookDefinition, WebhooksView, delivery_state};
 use crate::definitions::{DefinitionEdit, delivery_view, webhooks};
 
 /// How many deliveries are shown when nobody says, and at most.
@@ -63,7 +63,7 @@ pub(super) async fn deliveries(
     let state: Option<DeliveryWord> = query.take("state")?;
     let limit = query.take("limit")?.unwrap_or(SHOWN_DEFAULT).clamp(1, SHOWN_MAX);
     query.end()?;
-    let found = api.store.deliveries(webhook.as_deref(), state.map(Into::into), limit).await?;
+    let found = api.store.deliveries(webhook.as_deref(), state.map(delivery_state), limit).await?;
     Ok(Json(DeliveriesView { deliveries: found.into_iter().map(delivery_view).collect() }))
 }
 

@@ -5,7 +5,6 @@
 //! execution follows from schedule and moment, so that a tick cannot be two executions. The loop is in `service`.
 
 mod tick;
-mod words;
 
+pub use muster_api::{MISSED_SECONDS, MissedWord, OverlapWord, UTC};
 pub use tick::{execution_of, rules, tick_id};
-pub use words::{MISSED_SECONDS, MissedWord, OverlapWord, UTC};

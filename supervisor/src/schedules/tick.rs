@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::words::{MissedWord, OverlapWord};
+use super::{MissedWord, OverlapWord};
 
 /// What decides about a schedule's ticks.
 ///

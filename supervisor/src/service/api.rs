@@ -23,8 +23,9 @@ use super::readiness_parts::{
 use super::supervisor::Supervisor;
 use crate::api::{
     ApiService, DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView,
-    HistorySpan, HistoryView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView, QueueView,
-    Readiness, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
+    HistorySpan, HistoryView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, RecycleTarget,
+    ReportView, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView, pause_view, pause_views,
+    queue_views,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -160,10 +161,10 @@ impl ApiService for Supervisor {
         let waiting = self.known.queues(self.store.clone());
         let pending = self.known.pending(self.store.clone());
         let (pending, waiting, broker) = tokio::join!(pending, waiting, backlog);
-        let queues = QueueView::of(self.core.claimant.queues.names(), &waiting);
+        let queues = queue_views(self.core.claimant.queues.names(), &waiting);
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
-        let pauses = PauseView::all(&self.store.known_pauses());
+        let pauses = pause_views(&self.store.known_pauses());
         let next_start = self.settings_of_the_next_start();
         let oldest_wait_seconds = view.oldest_wait_seconds.max(self.waited_since_published(&view));
         PoolView { broker, queues, pauses, next_start, oldest_wait_seconds, ..view }
@@ -429,7 +430,7 @@ impl Supervisor {
     ) -> Result<SubmitAnswer, ServiceError> {
         let answer = |execution_id, status, existing| {
             let kept = if status == Status::Pending { self.store.pauses_keeping(row) } else { Vec::new() };
-            let paused_by = kept.iter().map(PauseView::of).collect();
+            let paused_by = kept.iter().map(pause_view).collect();
             Ok(SubmitAnswer { execution_id, status, existing, paused_by })
         };
         match submitted {

@@ -4,7 +4,9 @@
 use muster_intake::rabbitmq::{AmqpError, DeadLetters, ReplayError};
 
 use super::supervisor::Supervisor;
-use crate::api::{DeadLetterAction, DeadLettersMovedView, DeadLettersView, ServiceError};
+use crate::api::{
+    DeadLetterAction, DeadLettersMovedView, DeadLettersView, ServiceError, letter_view, moved_view,
+};
 
 impl Supervisor {
     pub(super) async fn listed_dead_letters(
@@ -14,7 +16,7 @@ impl Supervisor {
     ) -> Result<DeadLettersView, ServiceError> {
         let queue = self.queue_of_letters(queue)?;
         let letters = self.dead_letters_of(&queue).await?.list(limit).await.map_err(failure)?;
-        Ok(DeadLettersView { queue, letters: letters.into_iter().map(Into::into).collect() })
+        Ok(DeadLettersView { queue, letters: letters.into_iter().map(letter_view).collect() })
     }
 
     pub(super) async fn moved_dead_letters(
@@ -25,7 +27,7 @@ impl Supervisor {
         let dead = self.dead_letters_of(&self.queue_of_letters(queue)?).await?;
         match action {
             DeadLetterAction::Replay(choice) => {
-                Ok(dead.replay(choice, &*self.store).await.map_err(replay_failure)?.into())
+                Ok(moved_view(dead.replay(choice, &*self.store).await.map_err(replay_failure)?))
             }
             DeadLetterAction::ReplayAs(key, message) => {
                 let replayed = dead.replay_as(key, message.as_bytes(), &*self.store).await;

@@ -5,7 +5,7 @@ use muster_core::execution::Status;
 use muster_store::{Claimant, ExecutionRecord, LimitWait, PauseSubject, Store};
 use uuid::Uuid;
 
-use crate::api::{PauseView, ReasonKind, ReasonView};
+use crate::api::{PauseView, ReasonKind, ReasonView, pause_view};
 use crate::dispatch::{IntakeClosed, StartTrouble};
 
 /// More rows before one than this are "so many at least".
@@ -73,7 +73,7 @@ impl<'a> ExplainFacts<'a> {
             max_workers: 0,
             ahead: if waits { store.ahead(record.id).await? } else { 0 },
             outlook: None,
-            pauses: pauses.keeping(subject).map(PauseView::of).collect(),
+            pauses: pauses.keeping(subject).map(pause_view).collect(),
             resumed: parked.filter(is_over).map(str::to_owned),
             limit: if waits { store.limit_wait(record).await? } else { None },
         })

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::supervisor::Supervisor;
 use crate::api::{ApiService as _, FleetView, ReportView, ServiceError, SupervisorWord};
-use crate::report::{ReportFacts, report};
+use muster_api::verdict::{ReportFacts, report};
 
 /// How often a supervisor says how it is.
 const SAID_EVERY: Duration = Duration::from_secs(10);

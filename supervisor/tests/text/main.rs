@@ -14,8 +14,9 @@ use muster_core::pool::PoolInvariant;
 use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 
 /// The packages of the supervisor, from its folder.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "src",
+    "api/src",
     "conformance/src",
     "core/src",
     "system/src",

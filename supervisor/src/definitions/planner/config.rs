@@ -1,13 +1,11 @@
 //! Variables and secrets: entries of configuration.
 
+use muster_api::file::{GLOBAL, is_same, meant};
 use muster_core::execution::check;
 use muster_store::{ConfigRecord, DefinitionWrite};
 use serde_json::value::RawValue;
 
 use super::{EditSubject, Planner};
-use crate::definitions::organizations::GLOBAL;
-use crate::definitions::problem::meant;
-use crate::definitions::value::is_same;
 use crate::definitions::view::config_text;
 
 fn noun(is_secret: bool) -> &'static str {

@@ -1,12 +1,12 @@
 //! Limits with a name. Workflows' own follow from what is said of the workflows.
 
 use jiff::Timestamp;
+use muster_api::file::meant;
 use muster_core::execution::check;
 use muster_store::{DefinitionWrite, LimitRecord};
 
 use super::{EditSubject, Planner};
 use crate::api::LimitDefinition;
-use crate::definitions::problem::meant;
 use crate::definitions::shelf::Mark;
 use crate::definitions::view::{limit, text};
 

@@ -15,10 +15,11 @@ use muster_store::{
 use uuid::Uuid;
 
 pub(super) use limit::SET;
+use muster_api::file::place;
 
 use super::edits::DefinitionEdit;
 use super::organizations::{OrganizationShelf, organizations_of};
-use super::problem::{DefinitionProblem, ProblemKind, place};
+use super::problem::{DefinitionProblem, ProblemKind};
 use super::shelf::Shelf;
 
 /// The namespace of the ids of what is defined without one.

@@ -1,6 +1,7 @@
 //! Schedules.
 
 use jiff::tz::TimeZone;
+use muster_api::file::{is_same, meant};
 use muster_core::execution::check;
 use muster_core::schedule::Cron;
 use muster_store::{DefinitionWrite, ScheduleRecord};
@@ -8,9 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::ScheduleDefinition;
-use crate::definitions::problem::meant;
 use crate::definitions::shelf::Mark;
-use crate::definitions::value::is_same;
 use crate::definitions::view::{schedule, text};
 use crate::schedules::{MISSED_SECONDS, UTC};
 

@@ -1,5 +1,6 @@
 //! Webhooks.
 
+use muster_api::file::meant;
 use muster_core::execution::{Status, check};
 use muster_core::webhook::OF_REQUESTS;
 use muster_store::{DefinitionWrite, WebhookRecord};
@@ -7,7 +8,6 @@ use serde_json::value::to_raw_value;
 
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::WebhookDefinition;
-use crate::definitions::problem::meant;
 use crate::definitions::shelf::Mark;
 use crate::definitions::view::{text, webhook};
 

@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use muster_api::file::meant;
 use muster_core::execution::{RetryOptions, check};
 use muster_core::limit::ConcurrencyTerms;
 use muster_store::{DefinitionWrite, RetentionTerms, WorkflowRecord, WorkflowTerms};
@@ -9,7 +10,6 @@ use uuid::Uuid;
 
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::WorkflowDefinition;
-use crate::definitions::problem::meant;
 use crate::definitions::shelf::Mark;
 use crate::definitions::view::{text, workflow};
 

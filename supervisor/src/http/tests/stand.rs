@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::api::{
     self, ApiService, DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView,
-    HistorySpan, HistoryView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView, Readiness,
-    ReadinessPart, ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest, ServiceError,
-    SubmitAnswer, Verdict, WorkflowsView,
+    HistorySpan, HistoryView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, ReadinessPart,
+    ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer, Verdict,
+    WorkflowsView, pause_view,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::secret_keys::SecretKeys;
@@ -72,7 +72,7 @@ impl ApiService for FakeService {
 
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let rows = [NewExecution::of(&request, 3)];
-        let paused_by: Vec<_> = self.store.pauses_keeping(&rows[0]).iter().map(PauseView::of).collect();
+        let paused_by: Vec<_> = self.store.pauses_keeping(&rows[0]).iter().map(pause_view).collect();
         let answer = |execution_id, status, existing| SubmitAnswer {
             execution_id,
             status,
