@@ -8,6 +8,7 @@ use muster_core::execution::RequestDraft;
 use muster_intake::rabbitmq::QueuePublisher;
 use uuid::Uuid;
 
+use super::dead::amqp_failure;
 use super::exit::CommandFailure;
 use crate::settings::{Raw, Settings, Sources};
 
@@ -40,9 +41,9 @@ impl BrokerFlags {
                 "--amqp needs a broker: give --amqp-url or set MUSTER_AMQP_URL",
             ));
         };
-        let publisher = QueuePublisher::new(settings.server(url), &settings.queue)?;
+        let publisher = QueuePublisher::new(settings.server(url), &settings.queue).map_err(amqp_failure)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        runtime.block_on(publisher.publish(&[request.to_stored()]))?;
+        runtime.block_on(publisher.publish(&[request.to_stored()])).map_err(amqp_failure)?;
         Ok(request.execution_id)
     }
 

@@ -174,7 +174,7 @@ async fn replay(which: Option<IdOrPrefix>, settings: &Settings) -> Result<(), Co
     let mut dead = ServedDeadLetters::open(settings).await?;
     let choice = chosen(which, &mut dead).await?;
     let store = open_store(settings, Durability::Full).await?.store;
-    let ReplayResult { replayed, reopened } = dead.replay(choice, &*store).await?;
+    let ReplayResult { replayed, reopened } = dead.replay(choice, &*store).await.map_err(replay_failure)?;
     print_line(&format!("{replayed} replayed, {reopened} of them with a row that was reopened"))
 }
 
@@ -219,26 +219,23 @@ fn print_json<T: Serialize>(value: &T) -> Result<(), CommandFailure> {
     print_line(&serde_json::to_string(value).map_err(|error| CommandFailure::other(error.to_string()))?)
 }
 
-impl From<AmqpError> for CommandFailure {
-    fn from(error: AmqpError) -> Self {
-        match error {
-            AmqpError::Url(_) | AmqpError::Certificate(_) | AmqpError::NotBuilt | AmqpError::QueueName(_) => {
-                Self::usage(error.to_string())
-            }
-            AmqpError::Unreachable(_) => Self::unavailable(error.to_string()),
-            AmqpError::Stream(_) | AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => {
-                Self::other(error.to_string())
-            }
+/// What RabbitMQ's end of it failed with.
+pub(super) fn amqp_failure(error: AmqpError) -> CommandFailure {
+    match error {
+        AmqpError::Url(_) | AmqpError::Certificate(_) | AmqpError::NotBuilt | AmqpError::QueueName(_) => {
+            CommandFailure::usage(error.to_string())
+        }
+        AmqpError::Unreachable(_) => CommandFailure::unavailable(error.to_string()),
+        AmqpError::Stream(_) | AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => {
+            CommandFailure::other(error.to_string())
         }
     }
 }
 
-impl From<ReplayError> for CommandFailure {
-    fn from(error: ReplayError) -> Self {
-        match error {
-            ReplayError::Amqp(error) => error.into(),
-            ReplayError::Store(error) => Self::other(error.to_string()),
-        }
+fn replay_failure(error: ReplayError) -> CommandFailure {
+    match error {
+        ReplayError::Amqp(error) => amqp_failure(error),
+        ReplayError::Store(error) => CommandFailure::other(error.to_string()),
     }
 }
 

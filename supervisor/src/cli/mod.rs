@@ -1,58 +1,20 @@
-//! The command line of `supervisor`: one file per command.
+//! The command line of `supervisor`: all commands, and one file for each that opens a store or a broker, or runs workers.
+//! The others are those of [`muster_console`].
 //!
 //! A command reads its flags, calls one module that does the work, and writes what came of it: results on
 //! stdout, everything else on stderr. No command decides anything about executions.
 
-mod addressed;
-mod apply;
 mod batch;
 mod broker;
-mod cancel;
-mod changes;
 mod check_worker;
 mod completions;
-mod config;
-mod dashboard;
 mod dead;
-mod definition;
 mod doctor;
-pub mod exit;
-mod explain;
-mod export;
-mod fleet;
-mod follow;
-mod human;
-mod limit;
-mod list;
-mod logs;
-mod mcp;
 mod migrate;
-mod organization;
-mod output;
-mod pause;
-mod prune;
-mod recycle;
-mod reload;
-mod resize;
-mod retry;
 mod run;
-mod schedule;
-mod secret;
-mod selection;
 mod served_dead_letters;
-mod server;
-mod setting_flags;
-mod show;
-mod status;
 mod submit;
 mod submit_file;
-mod terminal;
-mod token;
-mod top;
-mod transcript;
-mod variable;
-mod webhook;
-mod workflow;
 
 #[cfg(test)]
 mod tests;
@@ -60,8 +22,19 @@ mod tests;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use exit::CommandFailure;
+use muster_console::{
+    ApplyCommand, CancelCommand, ChangesCommand, ConfigCommand, DashboardCommand, ExplainCommand,
+    ExportCommand, FleetCommand, LimitCommand, ListCommand, LogsCommand, McpCommand, OrganizationCommand,
+    PauseCommand, PausesCommand, PruneCommand, RecycleCommand, ReloadCommand, ReportCommand, ResizeCommand,
+    ResumeCommand, RetryCommand, ScheduleCommand, SecretCommand, ShowCommand, StatusCommand, TokenCommand,
+    TopCommand, TranscriptCommand, VariableCommand, WebhookCommand, WorkflowCommand,
+};
 use muster_system::process::close_to_others;
+
+pub use muster_console::exit;
+use muster_console::{follow, output, server, setting_flags, terminal};
+
+use self::exit::CommandFailure;
 
 /// Runs workflow executions in a pool of warm worker processes, and finalizes each exactly once.
 #[derive(Debug, Parser)]
@@ -83,40 +56,40 @@ enum CliCommand {
     Run(run::RunCommand),
     Batch(batch::BatchCommand),
     Submit(Box<submit::SubmitCommand>),
-    Status(status::StatusCommand),
-    Fleet(fleet::FleetCommand),
-    Report(fleet::ReportCommand),
-    Top(top::TopCommand),
-    Mcp(mcp::McpCommand),
-    Dashboard(dashboard::DashboardCommand),
-    List(list::ListCommand),
-    Show(show::ShowCommand),
-    Logs(logs::LogsCommand),
-    Transcript(transcript::TranscriptCommand),
-    Explain(explain::ExplainCommand),
-    Cancel(cancel::CancelCommand),
-    Retry(retry::RetryCommand),
-    Limit(limit::LimitCommand),
-    Pause(pause::PauseCommand),
-    Resume(pause::ResumeCommand),
-    Pauses(pause::PausesCommand),
-    Recycle(recycle::RecycleCommand),
-    Resize(resize::ResizeCommand),
-    Reload(reload::ReloadCommand),
-    Apply(apply::ApplyCommand),
-    Export(export::ExportCommand),
-    Workflow(workflow::WorkflowCommand),
-    Organization(organization::OrganizationCommand),
-    Schedule(schedule::ScheduleCommand),
-    Webhook(webhook::WebhookCommand),
-    Prune(prune::PruneCommand),
-    Variable(variable::VariableCommand),
-    Secret(secret::SecretCommand),
-    Token(token::TokenCommand),
-    Changes(changes::ChangesCommand),
+    Status(StatusCommand),
+    Fleet(FleetCommand),
+    Report(ReportCommand),
+    Top(TopCommand),
+    Mcp(McpCommand),
+    Dashboard(DashboardCommand),
+    List(ListCommand),
+    Show(ShowCommand),
+    Logs(LogsCommand),
+    Transcript(TranscriptCommand),
+    Explain(ExplainCommand),
+    Cancel(CancelCommand),
+    Retry(RetryCommand),
+    Limit(LimitCommand),
+    Pause(PauseCommand),
+    Resume(ResumeCommand),
+    Pauses(PausesCommand),
+    Recycle(RecycleCommand),
+    Resize(ResizeCommand),
+    Reload(ReloadCommand),
+    Apply(ApplyCommand),
+    Export(ExportCommand),
+    Workflow(WorkflowCommand),
+    Organization(OrganizationCommand),
+    Schedule(ScheduleCommand),
+    Webhook(WebhookCommand),
+    Prune(PruneCommand),
+    Variable(VariableCommand),
+    Secret(SecretCommand),
+    Token(TokenCommand),
+    Changes(ChangesCommand),
     Dead(dead::DeadCommand),
     Doctor(doctor::DoctorCommand),
-    Config(config::ConfigCommand),
+    Config(ConfigCommand),
     Migrate(migrate::MigrateCommand),
     CheckWorker(check_worker::CheckWorkerCommand),
     Completions(completions::CompletionsCommand),

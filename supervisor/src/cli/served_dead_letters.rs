@@ -3,6 +3,7 @@
 use muster_intake::rabbitmq::{DeadLetter, DeadLetters, LetterChoice, ReplayError, ReplayResult};
 use muster_store::QueueStore;
 
+use super::dead::amqp_failure;
 use super::exit::CommandFailure;
 use crate::settings::Settings;
 
@@ -20,7 +21,7 @@ impl ServedDeadLetters {
         };
         let mut queues = Vec::new();
         for queue in settings.served_queues() {
-            queues.push(DeadLetters::open(settings.server(url), queue).await?);
+            queues.push(DeadLetters::open(settings.server(url), queue).await.map_err(amqp_failure)?);
         }
         Ok(Self(queues))
     }
@@ -30,7 +31,7 @@ impl ServedDeadLetters {
         let mut words = Vec::new();
         for queue in &self.0 {
             let name = format!("queue {}", queue.queue());
-            words.push(match queue.count().await? {
+            words.push(match queue.count().await.map_err(amqp_failure)? {
                 Some(_) => name,
                 None => format!("{name} (nobody has served it yet)"),
             });
@@ -42,7 +43,7 @@ impl ServedDeadLetters {
     pub(super) async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, CommandFailure> {
         let mut letters = Vec::new();
         for queue in &self.0 {
-            letters.extend(queue.list(limit - letters.len()).await?);
+            letters.extend(queue.list(limit - letters.len()).await.map_err(amqp_failure)?);
         }
         Ok(letters)
     }
@@ -71,7 +72,7 @@ impl ServedDeadLetters {
     pub(super) async fn purge(&self, choice: LetterChoice) -> Result<u32, CommandFailure> {
         let mut purged = 0;
         for queue in &self.0 {
-            purged += queue.purge(choice).await?;
+            purged += queue.purge(choice).await.map_err(amqp_failure)?;
         }
         Ok(purged)
     }

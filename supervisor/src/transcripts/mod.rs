@@ -6,8 +6,6 @@
 mod folder;
 mod keeper;
 mod redact;
-mod show;
 
 pub use folder::{TranscriptFolder, TranscriptFolderError};
 pub use keeper::{EndedAttempt, TranscriptKeeper};
-pub use show::describe;

@@ -14,10 +14,11 @@ use muster_core::pool::PoolInvariant;
 use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 
 /// The packages of the supervisor, from its folder.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "src",
     "api/src",
     "conformance/src",
+    "console/src",
     "core/src",
     "system/src",
     "executor/src",
@@ -35,14 +36,14 @@ const WORDS: [&str; 6] =
 const NAMED: [(&str, &str); 19] = [
     ("src/cli/check_worker.rs", "the kit's own lines"),
     ("src/cli/doctor.rs", "findings"),
-    ("src/cli/follow.rs", "how many lines a gap has"),
+    ("console/src/follow.rs", "how many lines a gap has"),
     (
-        "src/cli/mcp/calls.rs",
+        "console/src/mcp/calls.rs",
         "what an assistant gives, a tree already; what would not be exact in one is refused",
     ),
     ("src/cli/migrate.rs", "versions"),
-    ("src/cli/reload.rs", "nothing: an empty body"),
-    ("src/cli/status.rs", "readiness and pool"),
+    ("console/src/reload.rs", "nothing: an empty body"),
+    ("console/src/status.rs", "readiness and pool"),
     ("conformance/src/", "the kit's own parameters, made here"),
     ("executor/src/deaths.rs", "the supervisor's own events"),
     ("executor/src/effects.rs", "the supervisor's own events"),
