@@ -7,6 +7,7 @@ Extension modules stay as they are: the worker asks to be replaced instead.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -154,6 +155,8 @@ class Library:
         self._version += 1
         if file is None:
             return
+        # It was loaded to stay, and is garbage from here on: see `surroundings.garbage`.
+        gc.unfreeze()
         sys.modules.pop(file.module, None)
         hooks.forget(file.module)
         parent, _, child = file.module.rpartition(".")

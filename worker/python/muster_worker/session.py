@@ -176,7 +176,7 @@ class Session:
         self._domain = OwnDomain(self._terms.config)
         self._describe(registry)
         self._rehearse(registry, words)
-        self._template = template = Template(self, channel, registry)
+        self._template = template = Template(self, channel, registry, self._surroundings.freeze)
         self._say_ready(registry)
         code, birth = template.serve()
         return code if birth is None else self._be_born(template, birth, words, registry)
@@ -299,9 +299,7 @@ class Session:
 
     def _finish(self, execution: Execution, port: FramePort, outcome: Outcome, registry: Registry) -> None:
         if self.is_child:
-            # A child that user code forked came back here; the run is the parent's to finish.
-            streams.flush()
-            os._exit(EXIT_DONE)
+            self._end_child()
         connection = self.connection
         streams.flush()
         execution.close()
@@ -318,6 +316,12 @@ class Session:
             connection.write(finished)
             finished = b""
             self.recycle_wanted |= stay_behind(execution)
+        if not self._serves_once and self._surroundings.garbage_takes_long:
+            connection.write(finished)
+            finished = b""
+            self._collect(execution)
+            # What that took is not the next run's.
+            self._meter.read(execution.started)
         if registry.recycle_wanted or execution.broke_import:
             self.recycle_wanted = True
         if registry.version != self._described_version:
@@ -336,8 +340,19 @@ class Session:
         else:
             self._put_back(execution)
 
+    def _collect(self, execution: Execution) -> None:
+        self._surroundings.collect(execution)
+        if self.is_child:
+            self._end_child()
+
+    def _end_child(self) -> None:
+        """Ends a child that user code forked and that came back here; the run is the parent's to finish."""
+        streams.flush()
+        os._exit(EXIT_DONE)
+
     def _put_back(self, execution: Execution) -> None:
         self._ran = None
+        self._collect(execution)
         try:
             self._surroundings.put_back()
         except Exception as error:

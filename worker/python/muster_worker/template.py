@@ -6,13 +6,12 @@ it goes the descriptor by which the supervisor knows the worker's process. See `
 
 from __future__ import annotations
 
-import gc
 import os
 import select
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import forks, huge_pages
 from .identity import ShownIdentity
@@ -64,7 +63,7 @@ def take_channel() -> Optional[socket.socket]:
 class Template:
     """Made when the user code is loaded and the process has no threads of its own."""
 
-    def __init__(self, session: Session, channel: socket.socket, registry: Registry) -> None:
+    def __init__(self, session: Session, channel: socket.socket, registry: Registry, freeze: Callable[[], None]) -> None:
         self._session = session
         self._channel = channel
         self._registry = registry
@@ -74,9 +73,8 @@ class Template:
         self._poll = select.poll()
         self._is_stale, self._looked_at = False, time.monotonic()
         forks.end_threads_that_end_for_a_fork()
-        gc.collect()
         # What is there now is neither looked through nor moved by the collector of any child, so it stays shared.
-        gc.freeze()
+        freeze()
         huge_pages.collapse()
 
     def serve(self) -> Tuple[Optional[int], Optional[Birth]]:

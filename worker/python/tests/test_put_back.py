@@ -265,9 +265,12 @@ def test_what_a_file_does_to_the_process_while_it_is_loaded_is_put_back(tmp_path
 
 def test_after_an_ordinary_run_all_is_seen_to_be_as_it_was_at_a_glance(worker: Worker) -> None:
     code = """
-import gc
+import sys
 def main(params):
-    one = next(one for one in gc.get_objects() if type(one).__name__ == "Surroundings")
+    frame = sys._getframe()
+    while not hasattr(frame.f_locals.get("self"), "_surroundings"):
+        frame = frame.f_back
+    one = frame.f_locals["self"]._surroundings
     return [one._glance.is_as_noted(), one._loggers.are_as_noted(), one._libraries.are_as_noted(), sorted(one._touched.by)]
 """
     assert worker.run("conformance.echo").kind == "Succeeded"

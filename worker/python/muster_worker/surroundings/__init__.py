@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import contextvars
 import time
-from typing import Any, Callable, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Tuple, TypeVar
 
 from .. import identity, logs, on_import, temporary
+from ..current import carried
 from .aspect import Aspect, CannotPutBack
 from .environment import Environment
 from .faults import Faults
+from .garbage import Garbage
 from .glance import Glance
 from .interpreter import Interpreter, Streams
 from .libraries import Libraries
@@ -28,7 +30,11 @@ from .registries import Registries
 from .signals import Signals
 from .touched import Touched
 
+if TYPE_CHECKING:
+    from ..execution import Execution
+
 _Result = TypeVar("_Result")
+_set_carried = carried.set
 _tzset: Callable[[], None] = getattr(time, "tzset", lambda: None)
 
 
@@ -39,6 +45,7 @@ class Surroundings:
         self._context = contextvars.copy_context()
         self._process, self._streams, self._signals, self._rank = Process(), Streams(), Signals(), Rank()
         self._touched = Touched()
+        self._garbage = Garbage(self._touched.by)
         note = self._touched.by.add
         self._faults = Faults(note)
         self._numbers = Numbers(note)
@@ -60,6 +67,7 @@ class Surroundings:
             self._numbers.note(self._context)
             self._registries.note()
             self._settle()
+            self._garbage.freeze()
             on_import.around_imports(self._import)
 
     def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -88,6 +96,23 @@ class Surroundings:
     def outside_of_runs(self, function: Callable[[], None]) -> None:
         """Calls what belongs to the process: what it sets is what every run finds."""
         on_import.outermost(function)
+
+    def freeze(self) -> None:
+        """In a template, when it is all that it will be."""
+        self._garbage.freeze_all()
+
+    @property
+    def garbage_takes_long(self) -> bool:
+        """True when nobody should wait for what `collect` does."""
+        return self._garbage.takes_long
+
+    def collect(self, execution: Execution) -> None:
+        """Collects what the execution left. What its finalizers log is of it, and their calls are refused: it is closed."""
+        _set_carried(execution)
+        try:
+            self._garbage.collect()
+        finally:
+            _set_carried(None)
 
     def put_back(self) -> None:
         """Makes everything as it was noted. After most runs it is, and to see that costs little."""
@@ -147,5 +172,6 @@ class Surroundings:
                 aspect.adopt(values)
             self._numbers.look_at(self._context)
             self._glance.forget()
+            self._garbage.note_import()
         finally:
             on_import.around_imports(self._import)

@@ -37,7 +37,7 @@ _CHANGING: Dict[ModuleType, Tuple[str, ...]] = {
     signal: _OF_SIGNALS,
     _signal: _OF_SIGNALS,
     sys: ("setrecursionlimit", "setswitchinterval", "set_int_max_str_digits", "set_coroutine_origin_tracking_depth"),
-    gc: ("enable", "disable", "set_threshold", "set_debug"),
+    gc: ("enable", "disable", "set_threshold", "set_debug", "freeze", "unfreeze"),
     threading: ("stack_size",),
     _thread: ("stack_size",),
     time: ("tzset",),
