@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import os
@@ -74,6 +75,20 @@ class Finder:
         return None
 
 
+def watch_import_module(library: Library) -> None:
+    """Has the library told of what is imported by `importlib.import_module`: the source need not show its name."""
+    plain = getattr(importlib.import_module, "__wrapped__", importlib.import_module)
+
+    @functools.wraps(plain)
+    def import_module(name: str, package: Optional[str] = None) -> ModuleType:
+        absolute = importlib.util.resolve_name(name, package) if name.startswith(".") and package else name
+        library.note_import(sys._getframe(1).f_globals.get("__file__"), absolute)
+        module: ModuleType = plain(name, package)
+        return module
+
+    importlib.import_module = import_module
+
+
 class Loader(importlib.machinery.SourceFileLoader):
     """Loads source and nothing but source, and tells the library what it read."""
 
@@ -96,6 +111,7 @@ class Loader(importlib.machinery.SourceFileLoader):
             hooks.forget(module.__name__)
             self._library.forget(self.path)
             raise
+        self._library.built(self.path)
 
     def get_data(self, path: Any) -> bytes:
         """The file, noted as it is read."""

@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Dict, List, Optional, Set
 
 from . import hooks, on_import
-from .importing import STANDARD, Finder, Loader
-from .sources import SourceFile, Stamp, imports_of, mentions_sdk, stamp_of
+from .importing import STANDARD, Finder, Loader, watch_import_module
+from .sources import SourceFile, Stamp, imports_of, mentions_sdk, prefixes, stamp_of
 
 OWN = "muster_workflows"
 """The package that every module of the folder can be imported from, whatever else has its name."""
@@ -33,12 +33,15 @@ class Library:
         self._extensions: Dict[str, Stamp] = {}
         self._closures: Dict[str, List[str]] = {}
         self._version = 0
+        self._fresh: Dict[str, int] = {}
+        """In which version of it all a file was seen to be built from what is there."""
         self._closures_version = -1
         self._installed: Dict[str, bool] = {}
         own = sys.modules[OWN] = ModuleType(OWN)
         own.__path__ = [self.root]
         self._finder = Finder(self)
         sys.meta_path.insert(0, self._finder)
+        watch_import_module(self)
         # For children of multiprocessing's spawn, which get sys.path and nothing else from us.
         if self.root not in sys.path:
             sys.path.append(self.root)
@@ -64,28 +67,57 @@ class Library:
         current = self.current(path)
         if current is not None:
             return current
-        file = self.files.get(path)
-        if file is None or file.module not in sys.modules:
+        self._forget_stale(path)
+        module = self._load(path)
+        # A file that is new may have found a helper that was loaded for others, and is not as it was.
+        if path in self.files and self.current(path) is None:
+            self._forget_stale(path)
             return self._load(path)
-        closure = self._closure(path)
+        return module
+
+    def _forget_stale(self, path: str) -> None:
+        """Drops the file, what has changed of what it imports, and what was built from anything else than is there now."""
+        closure = [one for one in self._closure(path) if one in self.files]
         changed = {one for one in closure if self.files[one].changed(one)}
-        stale = changed | {one for one in closure if file.built_from.get(one) not in (None, self.files[one].digest)}
-        for one in closure:
-            if one in changed or one == path or stale.intersection(self._closure(one)[1:]):
-                self.forget(one)
-        return self._load(path)
+        # All of it is found out first: what a file imports is known by what is still there.
+        stale = {one for one in closure if changed.intersection(self._closure(one)) or not self._is_fresh(one)}
+        for one in stale.union({path}.intersection(self.files)):
+            self.forget(one)
 
     def current(self, path: str) -> Optional[ModuleType]:
         """The module of a file, if it is loaded and neither it nor a helper of it has changed."""
         file = self.files.get(path)
         if file is None:
             return None
-        files, built_from = self.files, file.built_from
+        if self._fresh.get(path) != self._version:
+            if not all(map(self._is_fresh, self._closure(path))):
+                return None
+            self._fresh[path] = self._version
         for one in self._closure(path):
-            # A helper may be current by now and still not be the one this file was built with.
-            if files[one].changed(one) or built_from.get(one, files[one].digest) != files[one].digest:
+            if self.files[one].changed(one):
                 return None
         return sys.modules.get(file.module)
+
+    def _is_fresh(self, path: str) -> bool:
+        """False for a file that was built from another version of a helper than there is, or from one that is gone."""
+        files = self.files
+        return all(one in files and files[one].digest == digest for one, digest in files[path].built_from.items())
+
+    def built(self, path: str) -> None:
+        """Called for every source file of the folder when its code has been run."""
+        file = self.files.get(path)
+        if file is not None:
+            file.built_from = {one: self.files[one].digest for one in self._closure(path)}
+
+    def note_import(self, importer: Optional[str], name: str) -> None:
+        """Called when code asks for a module by a name that its source does not show."""
+        file = self.files.get(importer or "")
+        if file is not None and name not in file.imports:
+            file.imports.update(prefixes(name))
+            self._version += 1
+            known = next((one for one, other in self.files.items() if other.module == name), None)
+            if known is not None and self.current(known) is None:
+                self._forget_stale(known)
 
     def changed(self, path: str) -> bool:
         """True for a file that is new or not as it was loaded."""
@@ -120,11 +152,7 @@ class Library:
     def _load(self, path: str) -> ModuleType:
         importlib.invalidate_caches()
         name = self.module_name(path)
-        module = self._import(name, path)
-        file = self.files.get(path)
-        if file is not None:
-            file.built_from = {one: self.files[one].digest for one in self._closure(path)}
-        return module
+        return self._import(name, path)
 
     def _import(self, name: str, path: str) -> ModuleType:
         top = name.split(".")[0]

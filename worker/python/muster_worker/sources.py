@@ -69,10 +69,10 @@ def imports_of(module: str, data: bytes) -> Set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                names.update(_prefixes(alias.name))
+                names.update(prefixes(alias.name))
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(module, node.level, node.module or "")
-            names.update(_prefixes(base))
+            names.update(prefixes(base))
             names.update(f"{base}.{alias.name}" if base else alias.name for alias in node.names)
     return names
 
@@ -84,7 +84,8 @@ def _absolute(module: str, level: int, name: str) -> str:
     return ".".join([*package, name] if name else package)
 
 
-def _prefixes(name: str) -> List[str]:
+def prefixes(name: str) -> List[str]:
+    """The module's name, and those of the packages that it is in."""
     parts = name.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
