@@ -20,7 +20,7 @@ _SILENCE_SECONDS = 60.0
 
 
 class AsyncClient:
-    """A supervisor, as coroutines of one event loop see it. See `Client`, whose methods it has."""
+    """A supervisor, as coroutines of one event loop at a time see it. See `Client`, whose methods it has."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ _SILENCE_SECONDS = 60.0
 
 
 class Client:
-    """A supervisor, as applications see it. Threads may share one; processes may not.
+    """A supervisor, as applications see it. Threads may share one; a process that was forked has connections of its own.
 
     Without arguments it finds address and token as the `supervisor` command does: `MUSTER_URL`, `MUSTER_HTTP_TOKEN`, and the
     token that a supervisor of this machine and user keeps in its `data_dir`. For `patience` seconds a supervisor that does

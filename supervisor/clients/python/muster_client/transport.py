@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, AsyncIterator, Iterator, TypeVar
 
 import httpx
 
+from .errors import MusterError
 from .steps import ANSWER_SECONDS, Answer, Crowd, Pause, Plan, Request, Unreachable, problem_of, refusal
 from .tokens import given_token, is_of_this_machine, token_of, url_of
 from .version import __version__
@@ -18,6 +21,9 @@ T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
 _CONNECTIONS: dict[str, int | None] = {"questions": 16, "waits": 64, "streams": None}
 """How many there are for what. Questions that wait, and streams, take none from those that are answered at once."""
+_making = threading.Lock()
+_of_parents: list[Any] = []
+"""What was opened by another process or in a loop that is closed. Kept: at its end it would speak to whom it belongs to."""
 _PROBE = Request("GET", "/api/openapi.json", {})
 
 
@@ -102,15 +108,29 @@ class Transport:
 
     def __init__(self, url: str | None, token: str | None, transport: httpx.BaseTransport | None = None) -> None:
         self._place = _Place(url, token)
-        options = self._place.options()
-        self._http = {kind: httpx.Client(**options, limits=_limits(kind), transport=transport) for kind in _CONNECTIONS}
+        self._options = {**self._place.options(), "transport": transport}
         self.url = self._place.url
         self.crowd = Crowd(_CONNECTIONS["waits"])
+        self._connect()
+
+    def _connect(self) -> None:
+        self._http = {kind: httpx.Client(**self._options, limits=_limits(kind)) for kind in _CONNECTIONS}
+        self._process = os.getpid()
 
     def close(self) -> None:
         """Closes its connections."""
-        for http in self._http.values():
+        for http in self._pools().values():
             http.close()
+
+    def _pools(self) -> dict[str, httpx.Client]:
+        """Those of this process: on what its parent has opened, each would read the answers of others."""
+        if self._process != os.getpid():
+            with _making:
+                if self._process != os.getpid():
+                    _of_parents.append(self._http)
+                    self.crowd = Crowd(_CONNECTIONS["waits"])
+                    self._connect()
+        return self._http
 
     def run(self, plan: Plan[T]) -> T:
         """Takes the steps of a plan."""
@@ -146,7 +166,7 @@ class Transport:
 
     def _send(self, request: Request, token: str | None) -> Answer:
         try:
-            response = self._http[_kind(request)].request(**_arguments(request, self._place.headers(request, token)))
+            response = self._pools()[_kind(request)].request(**_arguments(request, self._place.headers(request, token)))
         except httpx.TransportError as error:
             raise _unreachable(error) from error
         return Answer(response.status_code, response.content)
@@ -170,7 +190,7 @@ class Transport:
             raise _unreachable(error) from error
 
     def _open(self, request: Request, token: str | None) -> AbstractContextManager[httpx.Response]:
-        return self._http["streams"].stream(**_arguments(request, self._place.headers(request, token)))
+        return self._pools()["streams"].stream(**_arguments(request, self._place.headers(request, token)))
 
 
 class AsyncTransport:
@@ -178,17 +198,33 @@ class AsyncTransport:
 
     def __init__(self, url: str | None, token: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._place = _Place(url, token)
-        options = self._place.options()
-        self._http = {
-            kind: httpx.AsyncClient(**options, limits=_limits(kind), transport=transport) for kind in _CONNECTIONS
-        }
+        self._options = {**self._place.options(), "transport": transport}
         self.url = self._place.url
         self.crowd = Crowd(_CONNECTIONS["waits"])
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connect()
+
+    def _connect(self) -> None:
+        self._http = {kind: httpx.AsyncClient(**self._options, limits=_limits(kind)) for kind in _CONNECTIONS}
+        self._process = os.getpid()
 
     async def close(self) -> None:
         """Closes its connections."""
-        for http in self._http.values():
+        for http in self._pools().values():
             await http.aclose()
+
+    def _pools(self) -> dict[str, httpx.AsyncClient]:
+        """Those of this process, and of the loop that runs: what a loop has opened is of no use when that is closed."""
+        loop = asyncio.get_running_loop()
+        if self._process != os.getpid() or (self._loop is not None and self._loop is not loop and self._loop.is_closed()):
+            _of_parents.append(self._http)
+            self._loop, self.crowd = None, Crowd(_CONNECTIONS["waits"])
+            self._connect()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise MusterError("this AsyncClient is at work in another event loop: make one in each, or ask shared_async_client()")
+        return self._http
 
     async def run(self, plan: Plan[T]) -> T:
         """Takes the steps of a plan."""
@@ -224,7 +260,7 @@ class AsyncTransport:
 
     async def _send(self, request: Request, token: str | None) -> Answer:
         try:
-            response = await self._http[_kind(request)].request(**_arguments(request, self._place.headers(request, token)))
+            response = await self._pools()[_kind(request)].request(**_arguments(request, self._place.headers(request, token)))
         except httpx.TransportError as error:
             raise _unreachable(error) from error
         return Answer(response.status_code, response.content)
@@ -248,7 +284,7 @@ class AsyncTransport:
             raise _unreachable(error) from error
 
     def _open(self, request: Request, token: str | None) -> AbstractAsyncContextManager[httpx.Response]:
-        return self._http["streams"].stream(**_arguments(request, self._place.headers(request, token)))
+        return self._pools()["streams"].stream(**_arguments(request, self._place.headers(request, token)))
 
 
 class Refused(Exception):

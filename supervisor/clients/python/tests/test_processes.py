@@ -1,0 +1,89 @@
+"""A client that was made before a fork, or in an event loop that is closed by now, goes on with connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Iterator
+
+import pytest
+
+from muster_client import AsyncClient, Client, MusterError
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers each question with the id it was asked for, and the connection that it came over."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """One row."""
+        identity = self.path.split("?")[0].rsplit("/", 1)[-1]
+        body = f'{{"execution_id": "{identity}", "workflow": "{self.client_address[1]}", "status": "SUCCESS"}}'.encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_process_that_was_forked_has_connections_of_its_own(url: str) -> None:
+    client = Client(url, "token")
+    connections = {client.get("parent").workflow}
+    readers = []
+    for child in range(4):
+        read, write = os.pipe()
+        if os.fork() == 0:
+            try:
+                rows = [client.get(f"{child}-{n}") for n in range(50)]
+                right = [row.execution_id for row in rows] == [f"{child}-{n}" for n in range(50)]
+                os.write(write, f"{right} {len({row.workflow for row in rows})} {rows[0].workflow}".encode())
+            finally:
+                os._exit(0)
+        os.close(write)
+        readers.append(read)
+    for reader in readers:
+        right, number, connection = os.read(reader, 100).decode().split()
+        assert (right, number) == ("True", "1")
+        connections.add(connection)
+    assert len(connections) == 5
+    assert client.get("parent").workflow in connections
+    client.close()
+
+
+def test_coroutines_in_one_loop_after_another(url: str) -> None:
+    client = AsyncClient(url, "token")
+
+    async def ask() -> str:
+        return (await client.get("one")).execution_id
+
+    assert [asyncio.run(ask()) for _ in range(3)] == ["one"] * 3
+    asyncio.run(client.close())
+
+
+def test_coroutines_of_two_loops_at_once_are_told_what_to_do(url: str) -> None:
+    client = AsyncClient(url, "token")
+
+    async def ask() -> str:
+        return (await client.get("one")).execution_id
+
+    async def twice() -> None:
+        assert await ask() == "one"
+        with pytest.raises(MusterError, match=r"another event loop: make one in each, or ask shared_async_client\(\)"):
+            await asyncio.to_thread(asyncio.run, ask())
+        await client.close()
+
+    asyncio.run(twice())
