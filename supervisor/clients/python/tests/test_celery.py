@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 import time
 import uuid
@@ -304,6 +306,13 @@ def test_what_asks_for_what_is_so_anyway_is_let_pass() -> None:
         async def other() -> None: ...
 
 
+def test_a_result_is_kept_as_its_id() -> None:
+    result = AsyncResult("01a2")
+    assert (str(result), f"{result}", repr(result)) == ("01a2", "01a2", "<AsyncResult: 01a2>")
+    assert result == "01a2" and result == AsyncResult(str(result)) and result != "other" and {result: 1}["01a2"] == 1  # type: ignore[index]
+    assert copy.deepcopy(result) == pickle.loads(pickle.dumps(result)) == result and not hasattr(result, "nonsense")
+
+
 def test_what_a_task_and_the_module_do_not_have_is_refused_with_what_to_write_instead() -> None:
     @shared_task(bind=True)
     def one(self: Any) -> None: ...
@@ -311,9 +320,12 @@ def test_what_a_task_and_the_module_do_not_have_is_refused_with_what_to_write_in
     for name, instead in {"update_state": r"context\.progress", "apply": "call the task", "s": "send the next one", "delay_on_commit": "on_commit"}.items():
         with pytest.raises(UnsupportedOption, match=f"^{name} of a task is not supported: .*{instead}"):
             getattr(one, name)
-    for name, instead in {"chain": "send the next one", "Celery": "no app", "get_task_logger": "getLogger", "crontab": "schedule set"}.items():
+    for name, instead in {"chain": "send the next one", "Celery": "no app", "get_task_logger": "getLogger", "crontab": "schedule set", "states": "name", "exceptions": "muster_worker.celery"}.items():
         with pytest.raises(UnsupportedOption, match=f"^{name} of celery is not supported: .*{instead}"):
             exec(f"from muster_worker.celery import {name}")
+    for name, instead in {"children": "send the next one", "date_done": "completed_at", "name": r"\.workflow", "args": r"\.parameters", "then": "webhook"}.items():
+        with pytest.raises(UnsupportedOption, match=f"^{name} of a result is not supported: .*{instead}"):
+            getattr(AsyncResult("1"), name)
     with pytest.raises(ImportError):
         exec("from muster_worker.celery import nonsense")
 

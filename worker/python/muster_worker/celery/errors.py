@@ -23,9 +23,28 @@ OUT_OF_TASK = {
 }
 """What a task of Celery's has and one of ours has not, and what to write instead."""
 
+_ROW = "write muster_client.shared_client().get(result.id)"
+OUT_OF_RESULT = {
+    **dict.fromkeys(("children", "parent", "graph", "iterdeps", "collect", "get_leaf"), _NO_CHAINS),
+    **dict.fromkeys(("then", "on_ready"), "wait with get, or have a webhook told of the end: muster_client.Options(webhook=...)"),
+    "date_done": f"{_ROW}.completed_at",
+    "name": f"{_ROW}.workflow",
+    **dict.fromkeys(("args", "kwargs"), f"{_ROW}.parameters"),
+    "retries": f"{_ROW}.attempt",
+    **dict.fromkeys(("queue", "worker"), _ROW),
+    "maybe_throw": "write get",
+    "maybe_reraise": "write get",
+    **dict.fromkeys(("app", "backend"), _NO_APP),
+}
+"""The same of what a result of Celery's has."""
+
 OUT_OF_CELERY = {
     **dict.fromkeys(("chain", "group", "chord", "signature", "subtask", "chunks", "xmap", "xstarmap"), _NO_CHAINS),
     **dict.fromkeys(("Celery", "current_app", "app"), _NO_APP),
+    "states": "compare result.state with its name, as 'SUCCESS'",
+    "exceptions": "MaxRetriesExceededError and Retry are in muster_worker.celery; errors of a task are muster_client.ExecutionError",
+    **dict.fromkeys(("uuid", "maybe_signature"), "write uuid.uuid4() for an id; chains, groups and chords are out"),
+    **dict.fromkeys(("GroupResult", "ResultSet", "EagerResult"), "keep a list of results, and get each"),
     "current_task": "write bind=True, and self.request",
     "get_task_logger": _LOGGER,
     "crontab": "write `supervisor schedule set NAME --cron ...`",

@@ -24,7 +24,7 @@ _INSTEAD: Dict[str, str] = {
     "chord": "chains, groups and chords are out",
     "base": "a class of your own for tasks is out: write a decorator",
     "pydantic": "annotations are always checked and converted: leave it out",
-    "retry_jitter": "the supervisor always adds up to a quarter to a wait, so that retries do not come all at once: leave it out",
+    "retry_jitter": "the supervisor adds up to a quarter to a wait, so that retries do not come all at once: leave it out; muster_client.Options(retry={'jitter': 0}) says otherwise of one submission",
     "track_started": "a start is always noted: leave it out",
     "serializer": "values travel as JSON: leave it out",
     "compression": "values travel as they are: leave it out",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 from ..current import current_or_none
 from ..submitting import need_client
-from .errors import UnsupportedOption
+from .errors import OUT_OF_RESULT, UnsupportedOption
 
 _STATES = {"RUNNING": "STARTED", "SUCCESS": "SUCCESS", "FAILED": "FAILURE", "TIMEOUT": "FAILURE", "CANCELLED": "REVOKED"}
 
@@ -20,11 +20,20 @@ class AsyncResult:
     def __repr__(self) -> str:
         return f"<AsyncResult: {self.id}>"
 
+    def __str__(self) -> str:
+        # What applications keep of it, to ask for it later.
+        return self.id
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, AsyncResult) and other.id == self.id
+        return (other.id if isinstance(other, AsyncResult) else other) == self.id
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in OUT_OF_RESULT:
+            raise UnsupportedOption(f"{name} of a result is not supported: {OUT_OF_RESULT[name]}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def task_id(self) -> str:
