@@ -139,6 +139,16 @@ class Journal:
             return
 
 
+shared_folder: Optional[str] = None
+"""Where all workers of a supervisor keep it, if that says so."""
+
+
+def take_folder() -> None:
+    """Takes it out of the environment, which user code and its children see."""
+    global shared_folder
+    shared_folder = os.environ.pop("MUSTER_LOADING_DIR", None)
+
+
 def _is_old(name: str) -> bool:
     try:
         return time.time() - os.stat(name).st_mtime > _OLD_SECONDS
@@ -148,8 +158,7 @@ def _is_old(name: str) -> bool:
 
 def _private_folder() -> Optional[str]:
     # A temporary folder that is this worker's alone would tell the next one nothing.
-    shared = os.environ.get("MUSTER_LOADING_DIR")
-    folder = shared or os.path.join(os.environ.get("TMPDIR") or "/tmp", f"muster-python-loading-{os.getuid()}")
+    folder = shared_folder or os.path.join(os.environ.get("TMPDIR") or "/tmp", f"muster-python-loading-{os.getuid()}")
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
         status = os.lstat(folder)

@@ -157,7 +157,8 @@ class Registry:
         if entry is not None and self._is_as_read(entry.path):
             return entry.definition
         if entry is not None and self._is_there(entry.path):
-            module = self._module(entry.path)
+            path = entry.path
+            module = self._guard.load(path, lambda: self._module(path))
             if self._read_from.get(entry.path) is not module:
                 self._read(entry.path, module)
         elif entry is not None:
@@ -192,7 +193,7 @@ class Registry:
             raise Rejection(f"there is no file {source.path!r} in the workflows folder {library.root}")
         if not path.endswith(".py"):
             raise Rejection(f"{source.path!r} is not a Python file; this worker runs .py files")
-        return lambda: pick(self._module(path), source.function, source.path, workflow)
+        return lambda: pick(self._guard.load(path, lambda: self._module(path)), source.function, source.path, workflow)
 
     def _find_inline(self, workflow: str, source: Inline) -> Job:
         if source.language.lower() not in ("", "python", "py", "python3"):

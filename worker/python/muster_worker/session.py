@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any, Deque, Optional, Set
 
-from . import hooks, identity, interrupt, stacks, streams
+from . import hooks, identity, interrupt, load_journal, stacks, streams
 from .confinement import OwnDomain
 from .departure import Departure
 from .describing import descriptions
@@ -104,6 +104,7 @@ class Session:
     def serve(self) -> int:
         """Runs until the supervisor says so or is gone; returns the exit code."""
         streams.scrub_environment()
+        load_journal.take_folder()
         code = self._greet(self._channel is not None)
         if code is not None:
             return code

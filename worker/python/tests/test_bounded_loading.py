@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import List
 
 import pytest
+from muster_worker.wire.messages import Path as InFile
 from supervisor import PACKAGE, Ended, Worker
 
 HEAD = "from muster_worker import context, workflow\n"
@@ -142,6 +143,38 @@ def test_a_file_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
         assert worker.run("bad").result == "bad"
     with Worker(tmp_path, config=config) as worker:
         assert workflows(worker) == ["bad", "good"]
+
+
+CHANGED = {
+    "hangs": ("while True: pass\n", "LoadTimeout"),
+    "sleeps": ("import time\ntime.sleep(600)\n", "LoadTimeout"),
+    "ends the process": ("import os\nos._exit(3)\n", "SystemExit"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_changes_is_bounded_as_what_is_loaded_at_the_start(tmp_path: Path, name: str) -> None:
+    text, kind = CHANGED[name]
+    (tmp_path / "a.py").write_text(BAD + "import helper\n")
+    (tmp_path / "b.py").write_text(GOOD)
+    (tmp_path / "helper.py").write_text("")
+    with Worker(tmp_path, config={"worker_load_seconds": 0.5}) as worker:
+        assert worker.run("bad").result == "bad"
+        (tmp_path / "helper.py").write_text(text)
+        began = time.monotonic()
+        assert worker.run("bad").error.kind == kind
+        assert worker.run("bad", source=InFile("a.py", "bad")).error.kind == kind
+        assert time.monotonic() - began < 10
+        assert worker.run("good").result == "good"
+        (tmp_path / "helper.py").write_text("VALUE = 1\n")
+        assert worker.run("bad").result == "bad"
+
+
+def test_user_code_does_not_see_where_workers_keep_what_hangs(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir(mode=0o700)
+    with Worker(tmp_path, variables={"MUSTER_LOADING_DIR": str(tmp_path / "kept")}) as worker:
+        code = "import os\ndef main(params):\n    return sorted(name for name in os.environ if name.startswith('MUSTER_'))\n"
+        assert "MUSTER_LOADING_DIR" not in worker.code(code).result
 
 
 def test_a_worker_that_was_killed_while_it_loaded_blames_no_file_for_long(tmp_path: Path) -> None:
