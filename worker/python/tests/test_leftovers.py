@@ -69,6 +69,16 @@ FOR_GOOD = {
 }
 
 
+def test_a_timer_that_would_end_the_next_run_ends_the_worker(worker: Worker) -> None:
+    code = (
+        "import ctypes\ndef main(params):\n    c, timer = ctypes.CDLL(None), ctypes.c_void_p()\n    c.timer_create(1, None, ctypes.byref(timer))\n"
+        "    c.timer_settime(timer, 0, (ctypes.c_long * 4)(0, 0, 30, 0), None)\n"
+    )
+    assert worker.code(code).kind == "Succeeded"
+    assert worker.expect(Goodbye).reason == "its process cannot be put back as it was"
+    worker.stderr_with("cannot be put back: C code left a timer that ends the process by signal 14; this worker leaves")
+
+
 @pytest.mark.parametrize("name", FOR_GOOD)
 def test_what_stays_as_long_as_the_process_ends_the_worker(worker: Worker, name: str) -> None:
     spoil, why = FOR_GOOD[name]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Tuple, TypeVar
 
 from .. import identity, logs, on_import, temporary
 from ..current import carried
+from . import timers
 from .aspect import Aspect, CannotPutBack
 from .environment import Environment
 from .faults import Faults
@@ -23,6 +24,7 @@ from .glance import Glance
 from .interpreter import Interpreter, Streams
 from .libraries import Libraries
 from .loggers import Loggers
+from .names import Builtins
 from .numbers import Numbers
 from .process import Process
 from .rank import Rank
@@ -52,9 +54,9 @@ class Surroundings:
         self._registries = Registries(note)
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
         self._glance = Glance()
-        self._environment = Environment(note)
+        self._environment, self._builtins = Environment(note), Builtins()
         temporary.watch()
-        self._aspects: Tuple[Aspect, ...] = (self._environment, Interpreter(), self._loggers, self._libraries)
+        self._aspects: Tuple[Aspect, ...] = (self._builtins, self._environment, Interpreter(), self._loggers, self._libraries)
 
     def load(self, load: Callable[[], _Result]) -> _Result:
         """Loads user code; what it sets is what every run finds."""
@@ -75,7 +77,11 @@ class Surroundings:
         context = self._context.copy()
         if self._numbers.context_is_shared:
             context.run(self._numbers.copy_context)
-        return context.run(function, *arguments)
+        try:
+            return context.run(function, *arguments)
+        finally:
+            if self._builtins.are_touched:
+                self._builtins.put_back()
 
     def expect_births(self) -> None:
         """In a template, before it makes workers."""
@@ -126,12 +132,15 @@ class Surroundings:
         elif touched.has_foreign_code():
             # What Python keeps for itself only Python code changes.
             self._process.look()
+            self._process.look_at_limits()
             self._signals.put_back()
             self._libraries.put_back()
+            timers.refuse_deadly()
         temporary.forget()
 
     def _put_all_back(self) -> None:
         self._put_process_back()
+        self._process.look_at_limits()
         self._rank.put_back()
         for aspect in self._aspects:
             aspect.put_back()
@@ -143,6 +152,8 @@ class Surroundings:
         if self._touched.for_good:
             names = " and ".join(sorted(self._touched.for_good))
             raise CannotPutBack(f"it called {names}, which stays as long as the process")
+        if self._touched.has_foreign_code():
+            timers.refuse_deadly()
         self._settle()
 
     def _settle(self) -> None:

@@ -23,8 +23,9 @@ from .seldom import Seldom
 # By their dictionaries: one step for all the values of a module, where each attribute would take one of its own.
 _of_sys = itemgetter(
     "path", "argv", "excepthook", "unraisablehook", "displayhook", "stdin", "stdout", "stderr",
-    "meta_path", "path_hooks", "breakpointhook", "dont_write_bytecode",
+    "meta_path", "path_hooks", "breakpointhook", "dont_write_bytecode", "pycache_prefix",
 )
+_main = vars(threading.main_thread())
 _of_warnings = itemgetter("filters", "showwarning", "formatwarning")
 _of_builtins = itemgetter(*BUILTINS)
 _sys, _warnings, _threading, _logging, _builtins = map(vars, (sys, warnings, threading, logging, builtins))
@@ -67,8 +68,10 @@ class Glance:
             _sys.get("tracebacklimit"),
             _of_warnings(_warnings),
             _threading["excepthook"],
+            _main.get("_name"),
             of_module(_logging),
             _of_builtins(_builtins),
+            len(_builtins),
             gc.callbacks,
         )
 

@@ -16,8 +16,8 @@ DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
 of_context = attrgetter(*DECIMAL)
 # Taken before the name is hidden: see `seldom`.
 DEFAULT_CONTEXT = decimal.DefaultContext
-_MODULES = ("asyncio.events", "urllib.request", "ssl", "multiprocessing.context")
-_NAMES = ("loop", "opener", "https", "start_method", "timeout", "locale", "traps", *DECIMAL)
+_MODULES = ("asyncio.events", "urllib.request", "ssl", "multiprocessing.context", "multiprocessing.process")
+_NAMES = ("loop", "opener", "https", "start_method", "process", "timeout", "locale", "traps", *DECIMAL)
 
 # Taken before it is watched: to ask is no change.
 _setlocale = _locale.setlocale
@@ -78,6 +78,9 @@ class Libraries(Aspect):
         elif name == "start_method" and "multiprocessing.context" in sys.modules:
             # It may be said once in the life of a process, and so by each run.
             sys.modules["multiprocessing.context"]._default_context._actual_context = value
+        elif name == "process" and "multiprocessing.process" in sys.modules:
+            # None was noted before anybody had imported it.
+            sys.modules["multiprocessing.process"].current_process()._name = value or "MainProcess"
         elif name == "loop" and "asyncio.events" in sys.modules:
             _set_policy(sys.modules["asyncio.events"], *(value or (None, None, False)))
 
@@ -90,6 +93,7 @@ def _asked() -> List[Any]:
         _of_module("urllib.request", "_opener"),
         _of_module("ssl", "_create_default_https_context"),
         getattr(_of_module("multiprocessing.context", "_default_context"), "_actual_context", None),
+        getattr(_of_module("multiprocessing.process", "_current_process"), "_name", None),
     ]
 
 

@@ -25,6 +25,7 @@ class Process:
         self._copies: List[int] = [_copy_of(one) for one in _STANDARD]
         self._limits: Dict[int, Tuple[int, int]] = {}
         """What the limits were before user code set them."""
+        self._known_limits = {which: _getrlimit(which) for which in _LIMITS}
         self._watch_limits()
 
     def be_born(self) -> None:
@@ -40,6 +41,12 @@ class Process:
         _dup2(stderr, 2)
         while self._limits:
             _set_limit(*self._limits.popitem())
+
+    def look_at_limits(self) -> None:
+        """Puts back what C code, or another process, has set past `resource`."""
+        for which, wanted in self._known_limits.items():
+            if _getrlimit(which) != wanted:
+                _set_limit(which, wanted)
 
     def look(self) -> None:
         """Puts back what is known by `Touched`."""
@@ -75,6 +82,8 @@ class Process:
             resource.prlimit = prlimit
 
 
+_getrlimit = resource.getrlimit
+_LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 _setrlimit = resource.setrlimit
 _prlimit: Any = getattr(resource, "prlimit", None)
 

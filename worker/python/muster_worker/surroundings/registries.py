@@ -92,9 +92,72 @@ def _set_searches(module: Any, searches: Tuple[Any, ...]) -> None:
         module.unregister(_searches.pop())
 
 
+_handled = {"strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace", "surrogateescape", "surrogatepass"}
+"""The names that handlers of errors were registered by."""
+
+
+def _note_handler(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def register_error(name: Any, handler: Any, /) -> None:
+        plain(name, handler)
+        _handled.add(name)
+
+    return register_error
+
+
+def _handlers(module: Any) -> Dict[str, Any]:
+    return {name: module.lookup_error(name) for name in _handled}
+
+
+def _set_handlers(module: Any, handlers: Dict[str, Any]) -> None:
+    for name in _handled:
+        _plain(module.register_error)(name, handlers.get(name) or _unknown(name))
+
+
+def _unknown(name: str) -> Callable[..., Any]:
+    """In the place of a handler that cannot be taken away: it does what is done where there is none."""
+
+    def handler(_: Any) -> Any:
+        raise LookupError(f"unknown error handler name {name!r}")
+
+    return handler
+
+
+def _set_zones(module: Any, folders: Tuple[str, ...]) -> None:
+    _plain(module.reset_tzpath)(to=folders)
+    # Those that were found elsewhere.
+    module.ZoneInfo.clear_cache()
+
+
+def _set_input(module: Any, state: Any) -> None:
+    if module._state is not None and module._state is not state:
+        module._state.close()
+    module._state = state
+
+
+def _set_tracing(module: Any, frames: int) -> None:
+    if frames:
+        _plain(module.start)(frames)
+    else:
+        _plain(module.stop)()
+
+
 _REGISTRIES: Dict[str, Tuple[_Registry, ...]] = {
     "sys": (_Registry(("setdlopenflags",), lambda sys: sys.getdlopenflags(), lambda sys, value: _plain(sys.setdlopenflags)(value)),),
-    "codecs": (_Registry(("register",), lambda _: tuple(_searches), _set_searches),),
+    "codecs": (
+        _Registry(("register",), lambda _: tuple(_searches), _set_searches),
+        _Registry(("register_error",), _handlers, _set_handlers),
+    ),
+    "_codecs": (_Registry(("register_error",), _handlers, _set_handlers),),
+    "zoneinfo": (_Registry(("reset_tzpath",), lambda module: module.TZPATH, _set_zones),),
+    "calendar": (_Registry(("setfirstweekday",), lambda module: module.firstweekday(), lambda module, day: _plain(module.setfirstweekday)(day)),),
+    "gettext": (
+        _Registry(("textdomain",), lambda module: _plain(module.textdomain)(), lambda module, domain: setattr(module, "_current_domain", domain)),
+        _Registry(("bindtextdomain",), *_dictionaries("_localedirs")),
+    ),
+    "fileinput": (_Registry(("input",), lambda module: module._state, _set_input),),
+    "tracemalloc": (
+        _Registry(("start", "stop"), lambda module: module.get_traceback_limit() if module.is_tracing() else 0, _set_tracing),
+    ),
     "copyreg": (_Registry(("pickle", "add_extension", "remove_extension"), *_dictionaries("dispatch_table", "_extension_registry", "_inverted_registry")),),
     "csv": (
         _Registry(("register_dialect", "unregister_dialect"), _dialects, _set_dialects),
@@ -114,6 +177,14 @@ _REGISTRIES: Dict[str, Tuple[_Registry, ...]] = {
     "pandas._config.config": (_Registry(("set_option", "_set_option", "reset_option"), *_dictionaries("_global_config")),),
     "numpy.core.arrayprint": (_Registry(("set_printoptions",), *_dictionaries("_format_options")),),
 }
+
+
+_KEEPING: Dict[Tuple[str, ...], Callable[[Callable[..., Any]], Callable[..., Any]]] = {("register",): _search, ("register_error",): _note_handler}
+"""Of functions that leave nothing to read: what notes what they are given."""
+
+
+def _as_it_is(plain: Callable[..., Any]) -> Callable[..., Any]:
+    return plain
 
 
 def _plain(function: Any) -> Callable[..., Any]:
@@ -161,7 +232,7 @@ class Registries:
                     setattr(module, name, self._noting(module, registry, plain))
 
     def _noting(self, module: ModuleType, registry: _Registry, plain: Callable[..., Any]) -> Callable[..., Any]:
-        call = _search(plain) if registry.functions == ("register",) else plain
+        call = _KEEPING.get(registry.functions, _as_it_is)(plain)
 
         def noting(*arguments: Any, **keywords: Any) -> Any:
             if registry not in self._before:
