@@ -6,15 +6,15 @@ import { fileJob, inlineJob, notFound } from "./jobs.js";
 import { Library } from "./library.js";
 import { LOAD_TIMEOUT, Loading } from "./loading.js";
 import { warning } from "./log_batch.js";
-import { Rejection } from "./outcome.js";
+import { describe, Rejection } from "./outcome.js";
 import { isTypeScript, labelOf } from "./source_files.js";
 import { sourcesOf, withPlace } from "./syntax.js";
 import { UserThread } from "./thread.js";
 
 /** Modules cannot be unloaded in Node, so a thread that holds so many of inline code is replaced. */
 const INLINE_MODULES_MAX = 500;
-/** The thread cannot be made what it was, and has not entered user code: the execution is for another one. */
-const UNFIT = {};
+/** So many threads are tried for one execution, each a new one. */
+const THREADS_MAX = 3;
 
 /** A mistake in a workflow file: `info` is the error as a supervisor is told of it. */
 export class LoadError extends Error {
@@ -33,6 +33,10 @@ export class Host {
   version = 0;
   /** True once a thread could not be ended, because it hangs in native code. */
   isHung = false;
+  /** True once an execution changed the process for good. */
+  isProcessWorn = false;
+  /** True once the execution that is on was told to end, on whatever thread it is. */
+  #isToEnd = false;
   /** What code of no execution, or of one that has ended, says: the number of its run, or 0, and a log record. */
   onLate = (run, record) => {};
   #inProcess;
@@ -190,20 +194,20 @@ export class Host {
 
   /** Runs one execution. Resolves with its outcome, or with `died` when the thread ended under it. */
   async execute(execution, onMessage) {
-    for (;;) {
+    this.#isToEnd = false;
+    for (let tried = 0; tried < THREADS_MAX && !this.#isToEnd; tried++) {
       const ended = await this.#execute(execution, onMessage);
-      if (ended !== UNFIT) return ended;
+      if (ended.unfit === undefined) return ended;
+      this.onLate(0, warning(`${ended.unfit}, so the worker's thread is replaced`));
       await this.restart();
     }
+    return { died: describe(new Error(`none of ${THREADS_MAX} threads took the execution up: look at what the workflow files do on their own`)) };
   }
 
   async #execute(execution, onMessage) {
     let importing = null;
-    const ended = await this.#thread.converse({ type: "execute", ...execution }, (message, done) => {
-      if (message.run !== undefined && message.run !== execution.run) return;
+    const ended = await this.#thread.execute(execution, (message) => {
       switch (message.type) {
-        case "unfit":
-          return done(UNFIT);
         case "importing":
           importing = { file: message.file, timer: this.#limitLoading(message.file, this.#loading.importMs) };
           return;
@@ -211,13 +215,11 @@ export class Host {
           clearTimeout(importing.timer);
           importing = null;
           return;
-        case "finished":
-          this.#thread.worn ??= message.worn;
-          return done({ outcome: message.outcome });
         default:
           return onMessage(message);
       }
     });
+    this.isProcessWorn ||= this.#thread?.isProcessWorn ?? false;
     if (importing !== null) this.#importEnded(importing, ended);
     if (ended.outcome?.type === "Failed") ended.outcome.error = await withPlace(ended.outcome.error, () => this.#sourcesOf(execution));
     return ended;
@@ -249,6 +251,7 @@ export class Host {
 
   /** Ends the thread under its execution, which then resolves with `died`. */
   terminate() {
+    this.#isToEnd = true;
     this.#thread?.terminate();
   }
 }

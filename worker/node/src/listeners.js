@@ -1,5 +1,7 @@
 // Who listens to the events of `process`: what a run adds there, or removes, is put back before the next one.
 
+import process from "node:process";
+
 const { eventNames, rawListeners, on, removeListener, removeAllListeners } = process;
 
 export class Listeners {

@@ -5,6 +5,10 @@ import { LateLog } from "./owner.js";
 import { parse } from "./values.js";
 import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
 
+/** What the flags that both threads see are for: the run that is to end, and the one that is offered and not taken up yet. */
+export const CANCELLED = 0;
+export const OFFERED = 1;
+
 const { now } = Date;
 /** @type {(error: any) => Promise<void>} */
 const doNothing = async () => {};
@@ -22,6 +26,9 @@ export class Run {
   #queue = [];
   #nextCall = 0;
   #late = null;
+  /** Why the thread is not to run another execution, and whether that is so of the whole process. */
+  #worn = null;
+  #isProcessWorn = false;
 
   constructor(execute, post, flags) {
     this.number = execute.run;
@@ -37,13 +44,31 @@ export class Run {
     if (!this.closed) this.#post({ ...message, run: this.number });
   }
 
-  /** Tells how it ended; the first outcome stands. `worn` says why the thread is not to run another one. */
-  finish(outcome, worn = null) {
-    if (this.threads?.size > 0 && !this.closed) {
-      worn ??= "a thread that the execution started runs on";
-      this.log("Warn", "muster-worker", `${worn}, so the worker's own thread is replaced, and that one ended with it`, "");
-    }
-    this.post({ type: "finished", outcome, worn });
+  /** Its thread, or the whole process, is not to run another execution. */
+  wear(reason, ofProcess = false) {
+    if (this.closed) return this.#post({ type: "worn", reason, ofProcess });
+    this.#worn ??= reason;
+    this.#isProcessWorn ||= ofProcess;
+  }
+
+  /** A thread that its code started. One that it left behind may do so after its end. */
+  noteThread(thread) {
+    if (this.closed) return this.#warnOfThread();
+    this.threads ??= new Set();
+    this.threads.add(thread);
+    thread.once("exit", () => this.threads.delete(thread));
+  }
+
+  #warnOfThread() {
+    const reason = "a thread that the execution started runs on";
+    this.wear(reason);
+    this.log("Warn", "muster-worker", `${reason}, so the worker's own thread is replaced, and that one ended with it`, "");
+  }
+
+  /** Tells how it ended; the first outcome stands. */
+  finish(outcome) {
+    if (this.threads?.size > 0 && !this.closed) this.#warnOfThread();
+    this.post({ type: "finished", outcome, worn: this.#worn, ofProcess: this.#isProcessWorn });
     this.closed = true;
     for (const one of this.#queue.splice(0)) one.reject(ended());
   }

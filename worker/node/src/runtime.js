@@ -1,5 +1,6 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams } from "./capture.js";
 import { contextOf } from "./context.js";
@@ -10,10 +11,14 @@ import { describe, outcomeOf, readParams, toJson } from "./outcome.js";
 import { LateLog, LoadedFile, owner } from "./owner.js";
 import { policyOf } from "./policy.js";
 import { Pristine } from "./pristine.js";
-import { Run } from "./run.js";
+import { OFFERED, Run } from "./run.js";
 import { RunHooks } from "./run_hooks.js";
 import { watchStrays } from "./strays.js";
 import { read } from "./values.js";
+
+const { compareExchange } = Atomics;
+/** Before user code has a say in what it does. */
+const exit = process.exit.bind(process);
 
 let flags;
 let nobody;
@@ -31,7 +36,7 @@ export async function start(port, data) {
   nobody = new LateLog(post, 0, "code of no execution");
   captureStreams(nobody, data.inProcess);
   captureConsole(nobody);
-  if (!data.inProcess) watchStrays(post, nobody);
+  if (!data.inProcess) watchStrays(nobody, giveUp);
   if (data.conformance) {
     const { DECLARED, definitions } = await import("./conformance.js");
     for (const [name, run] of definitions(post)) registered.set(name, { name, run, policy: policyOf(DECLARED[name]), where: "muster-worker" });
@@ -44,11 +49,31 @@ export async function start(port, data) {
   port.on("message", heed);
 }
 
+/** Whatever a run did to the thread, none waits for an answer that does not come. */
 function heed(message) {
+  try {
+    attendTo(message);
+  } catch (error) {
+    giveUp(error);
+  }
+}
+
+/** An error of the SDK's own: the thread is ended, and with it the run that is on. */
+function giveUp(error) {
+  try {
+    // What it takes to describe an error may be what is broken.
+    putBack();
+    post({ type: "broken", error: describe(error) });
+  } catch {
+    exit(1);
+  }
+}
+
+function attendTo(message) {
   if (message.type === "load") load(message.file);
   else if (message.type === "names") tellNames();
   else if (message.type === "resources") post({ type: "resources", list: waitedFor() });
-  else if (message.type === "execute") execute(message);
+  else if (message.type === "execute") execute(message).catch(giveUp);
   else if (current?.number !== message.run) return;
   else if (message.type === "cancel") current.cancel(message.reason, message.message);
   else if (message.type === "reply") current.resolve(message.call, message.result);
@@ -75,15 +100,23 @@ async function load(file) {
 
 /** All that are to be loaded at the start are: what they changed stays. */
 function tellNames() {
-  pristine?.accept();
   post({ type: "names", names: [...registered.values()].map(({ name, where, policy }) => ({ name, where, policy })), hookFiles: hooks.files() });
+  pristine?.accept();
+}
+
+/** False when what an execution changed does not let itself be put back. */
+function putBack() {
+  try {
+    return pristine === null || pristine.putBack();
+  } catch {
+    return false;
+  }
 }
 
 async function execute(message) {
-  if (pristine?.putBack() === false) {
-    nobody.log("Warn", "muster-worker", "what an execution changed cannot be put back, so the worker's thread is replaced", "");
-    return post({ type: "unfit", run: message.run });
-  }
+  if (!putBack()) return post({ type: "unfit", run: message.run, reason: "what an execution changed cannot be put back" });
+  // The main thread may have given up waiting.
+  if (compareExchange(flags, OFFERED, message.run, 0) !== message.run) return;
   const run = new Run(message, post, flags);
   current = run;
   let outcome;

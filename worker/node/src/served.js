@@ -96,11 +96,12 @@ export class Served {
     const parts = this.#batch.take().map((one) => this.#connection.encode(one));
     parts.push(this.#finished(outcome));
     const isTerminated = this.#execution.terminated;
-    if (isTerminated || this.#host.isSpent) {
+    // Of a process that is to be replaced the thread is not.
+    if ((isTerminated || this.#host.isSpent) && !this.#host.isProcessWorn) {
       this.#connection.write(Buffer.concat(parts.splice(0)));
       await this.#host.restart();
     }
-    const recycle = isTerminated || this.#host.isHung || isOutOfMemory(outcome);
+    const recycle = isTerminated || this.#host.isHung || this.#host.isProcessWorn || isOutOfMemory(outcome);
     between();
     parts.push(this.#connection.encode({ type: "Idle", run: this.run, rss_bytes: this.#meter.rssBytes(), recycle }));
     this.#connection.write(Buffer.concat(parts));

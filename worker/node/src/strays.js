@@ -1,6 +1,8 @@
 // What code does that nobody waits for: errors that nobody catches, and an end of the process. Each is charged to
 // the run it belongs to, and to no other.
 
+import channels from "node:diagnostics_channel";
+import process from "node:process";
 import { outcomeOf } from "./outcome.js";
 import { LoadedFile, owner } from "./owner.js";
 import { Run } from "./run.js";
@@ -10,32 +12,35 @@ const UNCAUGHT = "uncaughtException";
 const listenerCount = process.listenerCount.bind(process);
 const { nextTick } = process;
 
-/** From here on errors that nobody catches cost their own run only. `post` reaches the main thread, `nobody` is the log of code without an owner. */
-export function watchStrays(post, nobody) {
-  process.on(UNCAUGHT, (error) => onUncaught(error, post, nobody));
-  process.on("worker", (thread) => noteThread(thread));
+/** From here on errors that nobody catches cost their own run only. `nobody` is the log of code without an owner; `giveUp` ends the thread. */
+export function watchStrays(nobody, giveUp) {
+  process.on(UNCAUGHT, (error) => onUncaught(error, nobody, giveUp));
+  channels.subscribe("worker_threads", noteThread);
   keepOwnerInMicrotasks();
   guardExit();
 }
 
-/** A thread that outlives the execution that started it. */
-function noteThread(thread) {
+/** A thread may outlive the execution that starts it. The channel tells of it at once, the event of `process` when code has gone on. */
+function noteThread({ worker }) {
   const whose = owner.getStore();
-  if (!(whose instanceof Run)) return;
-  whose.threads ??= new Set();
-  whose.threads.add(thread);
-  thread.once("exit", () => whose.threads.delete(thread));
+  if (whose instanceof Run) whose.noteThread(worker);
 }
 
-function onUncaught(error, post, nobody) {
+function onUncaught(error, nobody, giveUp) {
   const whose = owner.getStore();
   if (whose instanceof Run && !whose.closed) {
     // Code that listens itself has decided what its errors mean.
-    if (listenerCount(UNCAUGHT) === 1) whose.onUncaught(error).finally(() => whose.finish(outcomeOf(whose, error), "an error that nobody caught"));
+    if (listenerCount(UNCAUGHT) === 1) endBy(error, whose).catch(giveUp);
     return;
   }
-  if (whose instanceof Run) post({ type: "worn", reason: "code of an ended execution threw an error that nobody caught" });
+  if (whose instanceof Run) whose.wear("code of an ended execution threw an error that nobody caught");
   (whose ?? nobody).log("Error", "muster-worker", `an error that nobody caught: ${show(error)}`, "");
+}
+
+async function endBy(error, whose) {
+  whose.wear("an error that nobody caught");
+  await whose.onUncaught(error);
+  whose.finish(outcomeOf(whose, error));
 }
 
 /** Node forgets the owner before it tells of an error in a microtask. */

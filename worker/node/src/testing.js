@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { contextOf } from "./context.js";
 import { nearest } from "./nearest.js";
 import { CallError, outcomeOf, readParams, toJson } from "./outcome.js";
-import { Run } from "./run.js";
+import { CANCELLED, Run } from "./run.js";
 import { parse, show, write } from "./values.js";
 
 const GIVEN = ["config", "state", "answers", "organization", "caller", "startup", "traceparent", "workflow", "executionId", "attempt", "timeoutMs"];
@@ -51,7 +51,7 @@ export class Recording {
 
   /** Asks the workflow to end, as a supervisor would. */
   cancel(reason = "User", message = "cancelled") {
-    Atomics.store(this.#run.flags, 0, this.#run.number);
+    Atomics.store(this.#run.flags, CANCELLED, this.#run.number);
     this.#run.cancel(reason, message);
   }
 

@@ -2,17 +2,26 @@
 
 import { MessageChannel, Worker } from "node:worker_threads";
 import { describe } from "./outcome.js";
+import { CANCELLED, OFFERED } from "./run.js";
 
 const RUNTIME = new URL("./user_thread.js", import.meta.url);
 const TERMINATE_MS = 300;
+/** So long it may take to take an execution up: what the ones before left behind may keep it busy, or have made it deaf. */
+const TAKE_UP_MS = 1000;
+const TOO_BUSY = `what executions before left behind kept the thread from the next one for ${TAKE_UP_MS / 1000} s`;
 
 /** A thread of user code, from its start to its end. */
 export class UserThread {
   /** Why it is not to run another execution; null when it may. */
   worn = null;
+  /** True when the whole process is not to. */
+  isProcessWorn = false;
   isDead = false;
+  /** True once it was told to end. */
+  isTerminated = false;
   #worker;
   #flags;
+  #isDebugged;
   /** @type {(message: any) => void} */
   #onMessage = () => {};
   /** @type {((error: any) => void) | null} */
@@ -23,25 +32,33 @@ export class UserThread {
 
   /** Starts one. `onLate` gets what belongs to no execution that goes on: a run's number or 0, and a log record. */
   static async start({ conformance, root, hasTypeScript, limits, inProcess, onLate }) {
-    const flags = new Int32Array(new SharedArrayBuffer(4));
+    const flags = new Int32Array(new SharedArrayBuffer(8));
     const workerData = { flags: flags.buffer, conformance, root, hasTypeScript };
     const worker = inProcess
       ? await startInProcess(workerData)
       : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: limits });
-    return new UserThread(worker, flags, onLate);
+    return new UserThread(worker, flags, onLate, inProcess);
   }
 
-  constructor(worker, flags, onLate) {
+  constructor(worker, flags, onLate, isDebugged) {
     this.#worker = worker;
+    this.#isDebugged = isDebugged;
     this.#flags = flags;
     worker.on("message", (message) => {
       if (message.type === "resources") this.#resourcesAre?.(message.list);
       else if (message.type === "late") onLate(message.late, message.record);
-      else if (message.type === "worn") this.worn = message.reason;
+      else if (message.type === "worn") this.wear(message.reason, message.ofProcess);
+      else if (message.type === "broken") this.giveUp(brokenBy(message.error));
       else this.#onMessage(message);
     });
     worker.on("error", (error) => (this.#failure = error));
     worker.on("exit", (code) => this.#exited(code));
+  }
+
+  /** The first reason stands. */
+  wear(reason, ofProcess) {
+    this.worn ??= reason;
+    this.isProcessWorn ||= ofProcess;
   }
 
   /** Asks it something. `listen(message, done)` hears what it says, and calls `done` when that is all. Resolves with what was done, or with `died` and an error. */
@@ -56,13 +73,35 @@ export class UserThread {
     });
   }
 
+  /** Has it run an execution. Resolves as `converse` does, or with `unfit` and the reason when it cannot, or does not come to it: no user code was entered then. */
+  async execute(execution, listen) {
+    const { run } = execution;
+    Atomics.store(this.#flags, OFFERED, run);
+    const impatience = this.#isDebugged ? null : setTimeout(() => this.#withdraw(run) && this.#onMessage({ type: "unfit", run, reason: TOO_BUSY }), TAKE_UP_MS);
+    const ended = await this.converse({ type: "execute", ...execution }, (message, done) => {
+      if (message.run !== undefined && message.run !== run) return;
+      if (message.type === "unfit") return done({ unfit: message.reason });
+      if (message.type !== "finished") return listen(message);
+      this.wear(message.worn, message.ofProcess);
+      done({ outcome: message.outcome });
+    });
+    clearTimeout(impatience);
+    const isInnocent = ended.died !== undefined && !this.isTerminated && this.#withdraw(run);
+    return isInnocent ? { unfit: `what executions before left behind ended the thread (${ended.died.message})` } : ended;
+  }
+
+  /** True when it has not taken the run up, and will not then. */
+  #withdraw(run) {
+    return Atomics.compareExchange(this.#flags, OFFERED, run, 0) === run;
+  }
+
   post(message) {
     if (!this.isDead) this.#worker.postMessage(message);
   }
 
   /** Tells the code of a run that it is to end; also code that never comes back to its event loop can see it. */
   cancel(run, reason, message) {
-    Atomics.store(this.#flags, 0, run);
+    Atomics.store(this.#flags, CANCELLED, run);
     this.post({ type: "cancel", run, reason, message });
   }
 
@@ -81,6 +120,7 @@ export class UserThread {
 
   /** Ends it under whatever it does, which then has `died`. */
   terminate() {
+    this.isTerminated = true;
     this.#worker.terminate();
   }
 
@@ -120,6 +160,11 @@ async function startInProcess(workerData) {
   const { start } = await import("./runtime.js");
   await start(port2, { ...workerData, inProcess: true });
   return Object.assign(port1, { terminate: async () => {} });
+}
+
+/** An error of the SDK's own code in the thread. */
+function brokenBy(error) {
+  return { ...error, message: `the worker could not go on in its thread, where an execution may have replaced what it needs: ${error.message}` };
 }
 
 function exitedBy(code) {

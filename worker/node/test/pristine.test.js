@@ -124,8 +124,16 @@ test("the frames cannot be closed", async () => {
 
 test("a thread that outlives its execution is ended with the worker's own, and a warning says so", async () => {
   const start = (more) => worker.code(`import { Worker } from "node:worker_threads"; import { once } from "node:events";
-    export default async () => { const thread = globalThis.thread = new Worker("setInterval(() => {}, 5)", { eval: true }); await once(thread, "online"); ${more} };`);
-  assert.match((await start("")).lines[0], /a thread that the execution started runs on/);
-  assert.equal(await look("typeof globalThis.thread"), "undefined");
-  assert.deepEqual((await start("await thread.terminate();")).lines, []);
+    const begin = () => (globalThis.thread = new Worker("setInterval(() => {}, 5)", { eval: true }));
+    export default async () => { ${more} };`);
+  for (const more of ["await once(begin(), 'online');", "begin(); // not online yet", "process.removeAllListeners(); begin();"]) {
+    assert.match((await start(`${more}\n`)).lines[0], /a thread that the execution started runs on/, more);
+    assert.equal(await look("typeof globalThis.thread"), "undefined", more);
+  }
+  assert.deepEqual((await start("await once(begin(), 'online'); await globalThis.thread.terminate();")).lines, []);
+  const late = await start("setTimeout(begin, 5);");
+  const during = await worker.run("conformance.sleep", { seconds: 0.1 });
+  assert.deepEqual([late.lines, during.lines], [[], []]);
+  assert.match(during.late[0]?.[1] ?? "", /a thread that the execution started runs on/);
+  assert.equal(await look("typeof globalThis.thread"), "undefined", "begun after the end");
 });

@@ -1,0 +1,70 @@
+// Executions that take from the thread, or from the whole process, what the next one needs: they cost it, and nobody waits.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Supervisor } from "./supervisor.js";
+
+let worker;
+before(async () => (worker = await Supervisor.start()));
+after(() => worker.kill());
+
+const KEEP = "globalThis.kept = 1;";
+const isFresh = async () => (await worker.code("export default () => typeof globalThis.kept;")).result === "undefined";
+
+test("code that was left behind and never comes back holds up the next execution for a moment only", async () => {
+  await worker.code(`export default () => { ${KEEP} setImmediate(() => { for (;;); }); };`);
+  const next = await worker.run("conformance.echo", "next", { timeoutMs: 15_000 });
+  assert.equal(next.result, "next");
+  assert.match(next.late.map(([, message]) => message).join(), /left behind kept the thread from the next one for 1 s, so the worker's thread is replaced/);
+  assert.equal(await isFresh(), true);
+});
+
+test("a cancel while the thread is kept from the next execution ends that", async () => {
+  await worker.code("export default () => { setImmediate(() => { for (;;); }); };");
+  const run = worker.start("conformance.echo", "next");
+  await worker.expect("Started");
+  worker.cancel(run);
+  const { kind, ms } = await worker.finish();
+  assert.equal(kind, "Cancelled");
+  assert.ok(ms < 1500, `${ms} ms`);
+});
+
+for (const [what, body] of Object.entries({
+  "an error is described by": "String.prototype.split = null; throw new Error('own');",
+  "an error that nobody catches is described by": "String.prototype.split = null; setTimeout(() => { throw new Error('own'); }); await new Promise(() => {});",
+  "an execution is ended by": "Array.prototype.splice = () => { throw new Error('own'); };",
+  "a reply is taken by": "Map.prototype.get = null; await ctx.state.get('k');",
+})) {
+  test(`an execution that breaks what ${what} does not wait for its end, and the next one is well`, async () => {
+    worker.start("inline", {}, { source: { type: "Inline", language: "", code: `export default async (params, ctx) => { ${KEEP} ${body} };` } });
+    const messages = [];
+    do {
+      messages.push(await worker.receive(5000));
+      const { type, run, call } = messages.at(-1);
+      if (type === "Call") worker.send({ type: "Reply", run, call, result: { type: "Ok", value: "1" } });
+    } while (messages.at(-1).type !== "Idle");
+    const { outcome } = messages.find(({ type }) => type === "Finished");
+    if (outcome.type === "Failed") assert.match(outcome.error.message, /the worker could not go on in its thread/);
+    assert.equal((await worker.run("conformance.echo", 1)).result, 1);
+    assert.equal(await isFresh(), true);
+  });
+}
+
+test("what goes over the port of the thread is not for user code", async () => {
+  const listen = `import { parentPort, workerData } from "node:worker_threads";
+    export default () => { globalThis.heard = []; parentPort.on("message", (message) => globalThis.heard.push(message)); parentPort.postMessage({ type: "worn", reason: "wrong" }); return workerData; };`;
+  assert.equal((await worker.code(listen)).result, null);
+  assert.deepEqual((await worker.code("export default () => globalThis.heard;")).result, []);
+});
+
+test("a run that makes the thread's port deaf costs no other anything", async () => {
+  await worker.code("import { parentPort } from 'node:worker_threads'; export default () => { setInterval(() => {}, 1000); parentPort.removeAllListeners('message'); parentPort.close(); };");
+  const next = await worker.run("conformance.echo", 1, { timeoutMs: 10_000 });
+  assert.deepEqual([next.result, next.late], [1, []]);
+});
+
+test("code that never leaves its microtasks costs the thread", async () => {
+  await worker.code(`export default () => { ${KEEP} (function again() { Promise.resolve().then(again); })(); };`);
+  assert.equal((await worker.run("conformance.echo", 1, { timeoutMs: 10_000 })).result, 1);
+  assert.equal(await isFresh(), true);
+});
