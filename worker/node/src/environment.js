@@ -1,10 +1,11 @@
 // `process.env` of the user thread: what a run changes in it is gone when the next one looks.
 
 import { syncBuiltinESMExports } from "node:module";
+import process from "node:process";
 import { owner } from "./owner.js";
 import { Run } from "./run.js";
 
-const { keys } = Object;
+const { keys, hasOwn } = Object;
 
 export class Environment {
   #real = process.env;
@@ -21,6 +22,8 @@ export class Environment {
       this.#isChanged = true;
       return method(...call);
     };
+    // This one does not go through the proxy.
+    process.loadEnvFile = /** @type {any} */ (noting(process.loadEnvFile));
     this.#shown = new Proxy(this.#real, {
       // The real one makes texts of values, so it and not the proxy must be told.
       set: noting((real, key, value) => Reflect.set(real, key, value)),
@@ -42,7 +45,7 @@ export class Environment {
   putBack() {
     if (process.env !== this.#shown) process.env = this.#shown;
     if (!this.#isChanged) return;
-    for (const key of keys(this.#real)) if (!Object.hasOwn(this.#kept, key)) delete this.#real[key];
+    for (const key of keys(this.#real)) if (!hasOwn(this.#kept, key)) delete this.#real[key];
     for (const key of keys(this.#kept)) if (this.#real[key] !== this.#kept[key]) this.#real[key] = this.#kept[key];
     this.#isChanged = false;
   }

@@ -1,7 +1,10 @@
 // What one execution changes in its process the next one does not find.
 
 import assert from "node:assert/strict";
+import dns from "node:dns";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import tls from "node:tls";
 import { Supervisor } from "./supervisor.js";
 import { folderOf } from "./terminal.js";
 
@@ -12,6 +15,8 @@ after(() => worker.kill());
 /** What code of its own, that is not in the module cache yet, finds. */
 let serial = 0;
 const look = async (expression) => (await worker.code(`export default async () => (${expression}); // ${++serial}`)).result;
+
+const ENV_FILE = join(folderOf({ ".env": "OF_A_FILE=1" }), ".env");
 
 const LEAKS = {
   "an intrinsic of the SDK": ["JSON.stringify = () => '\"wrong\"'", "JSON.stringify({ a: 1 })", '{"a":1}'],
@@ -27,6 +32,7 @@ const LEAKS = {
   "every object": ["Object.prototype.stranger = 1", "Object.keys(Object.prototype).length + ({}.stranger ?? 0)", 0],
   "every array": ["Array.prototype.stranger = 1", "[].stranger ?? null", null],
   "a global that is gone": ["delete globalThis.structuredClone", "structuredClone(1)", 1],
+  "another global of fetch": ["globalThis.Response = globalThis.Headers = null", "new Response('a', { headers: new Headers({ b: 'c' }) }).headers.get('b')", "c"],
   "timers": ["globalThis.setTimeout = (f) => f()", "await new Promise((done) => setTimeout(done, 1, 5))", 5],
   "the console": ["console.log = () => { throw new Error('wrong'); }", "console.log('x') ?? 1", 1],
   "a stream's write": ["process.stdout.write = () => { throw new Error('wrong'); }", "process.stdout.write('x\\n')", true],
@@ -50,6 +56,30 @@ const LEAKS = {
   "who watches what is begun": ["globalThis.begun = 0; require('node:async_hooks').createHook({ init() { globalThis.begun++; } }).enable()", "(globalThis.begun = 0, setImmediate(() => {}), globalThis.begun)", 0],
   "who listens to a channel": ["require('node:diagnostics_channel').subscribe('some', (message) => (globalThis.heard = message))", "(process.getBuiltinModule?.('node:diagnostics_channel') ?? (await import('node:diagnostics_channel')).default).channel('some').publish('secret') ?? globalThis.heard ?? null", null],
   "who observes performance": ["new (require('node:perf_hooks').PerformanceObserver)(() => (globalThis.observed = 1)).observe({ entryTypes: ['mark'] })", "(performance.mark('x'), await new Promise((done) => setTimeout(done, 20)), globalThis.observed ?? null)", null],
+  "another process": ["globalThis.process = { env: {} }", "typeof process.cwd", "function"],
+  "that there is no process": ["delete globalThis.process", "typeof process", "object"],
+  "another platform": ["Object.defineProperty(process, 'platform', { value: 'none' })", "process.platform", process.platform],
+  "how deprecations end": ["process.throwDeprecation = process.noDeprecation = true", "[process.throwDeprecation ?? null, process.noDeprecation ?? null]", [null, null]],
+  "what all iterators have": ["Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())).stranger = 1", "[][Symbol.iterator]().stranger ?? null", null],
+  "what all async functions have": ["Object.getPrototypeOf(async () => {}).stranger = 1", "(async () => {}).stranger ?? null", null],
+  "what all generators have": ["(function* () {}).constructor.prototype.stranger = 1", "(function* () {}).stranger ?? null", null],
+  "what all formats have": ["Intl.NumberFormat.prototype.stranger = 1; Intl.getCanonicalLocales = null", "[new Intl.NumberFormat('en').stranger ?? null, typeof Intl.getCanonicalLocales]", [null, "function"]],
+  "compilers and atomics": ["WebAssembly.compile = Atomics.load = DataView.prototype.getInt8 = null", "[typeof WebAssembly.compile, typeof Atomics.load, typeof DataView.prototype.getInt8]", ["function", "function", "function"]],
+  "what for in does not show": ["Object.defineProperty(Array.prototype, 'stranger', { value: 1, configurable: true })", "[].stranger ?? null", null],
+  "a getter": ["Object.defineProperty(Map.prototype, 'size', { get: () => 7, configurable: true })", "new Map().size", 0],
+  "a getter that throws": ["Object.defineProperty(Math, 'floor', { get() { throw new Error('wrong'); }, configurable: true })", "Math.floor(1.5)", 1],
+  "what an object descends from": ["Object.setPrototypeOf(Map.prototype, { stranger: 1 })", "new Map().stranger ?? null", null],
+  "how values are shown": ["require('node:util').inspect.defaultOptions = { depth: 0 }", "(await import('node:util')).inspect({ a: { b: { c: 1 } } })", "{ a: { b: { c: 1 } } }"],
+  "whether https is verified": ["require('node:https').globalAgent.options.rejectUnauthorized = false", "(await import('node:https')).globalAgent.options.rejectUnauthorized ?? null", null],
+  "another agent": ["const http = require('node:http'); http.globalAgent = new http.Agent({ maxSockets: 1 }); require('node:https').globalAgent.maxSockets = 1", "[(await import('node:http')).default.globalAgent.maxSockets > 1, (await import('node:https')).globalAgent.maxSockets > 1]", [true, true]],
+  "what TLS accepts": ["const tls = require('node:tls'); tls.DEFAULT_MIN_VERSION = 'TLSv1'; tls.checkServerIdentity = () => {}", "[(await import('node:tls')).DEFAULT_MIN_VERSION, (await import('node:tls')).checkServerIdentity.length]", [tls.DEFAULT_MIN_VERSION, tls.checkServerIdentity.length]],
+  "how names are resolved": ["const dns = require('node:dns'); dns.setDefaultResultOrder('ipv4first'); dns.setServers(['192.0.2.1'])", "[(await import('node:dns')).getDefaultResultOrder(), (await import('node:dns')).default.getServers().includes('192.0.2.1')]", [dns.getDefaultResultOrder(), false]],
+  "how addresses are chosen": ["const net = require('node:net'); net.setDefaultAutoSelectFamily(false); net.setDefaultAutoSelectFamilyAttemptTimeout(4321)", "[(await import('node:net')).getDefaultAutoSelectFamily(), (await import('node:net')).getDefaultAutoSelectFamilyAttemptTimeout() !== 4321]", [true, true]],
+  "how much a stream holds": ["require('node:stream').setDefaultHighWaterMark(false, 5)", "(await import('node:stream')).getDefaultHighWaterMark(false) > 5", true],
+  "what emitters do": ["const events = require('node:events'); events.defaultMaxListeners = 1; events.captureRejections = true; events.prototype.emit = () => {}", "[(await import('node:events')).default.defaultMaxListeners, (await import('node:events')).default.captureRejections, new (await import('node:events')).default().on('x', () => {}).emit('x')]", [10, false, true]],
+  "what files are modules": ["require.extensions['.wrong'] = () => {}", "'.wrong' in (await import('node:module')).default._extensions", false],
+  "that stacks follow source maps": ["process.setSourceMapsEnabled(true)", "process.sourceMapsEnabled ?? false", false],
+  "an environment from a file": [`process.loadEnvFile(${JSON.stringify(ENV_FILE)})`, "process.env.OF_A_FILE ?? null", null],
   "the store of a context": ["(globalThis.store ??= new (require('node:async_hooks').AsyncLocalStorage)()).enterWith('wrong')", "globalThis.store.getStore() ?? null", null],
 };
 
@@ -71,12 +101,22 @@ test("results are right whatever the executions before did", async () => {
   assert.deepEqual((await worker.run("conformance.echo", values)).result, values);
 });
 
-test("what cannot be put back costs the thread, not the next execution", async () => {
-  await worker.code("export default () => { globalThis.kept = 1; JSON.stringify = () => 'wrong'; Object.freeze(JSON); };");
-  const next = await worker.code("export default () => [typeof globalThis.kept, JSON.stringify([1])];");
-  assert.deepEqual(next.result, ["undefined", "[1]"]);
-  assert.match(next.late.map(([, message]) => message).join(), /cannot be put back/);
-});
+for (const change of [
+  "JSON.stringify = () => 'wrong'; Object.freeze(JSON)",
+  "Object.freeze(Math)",
+  "Object.seal(Intl)",
+  "Object.preventExtensions(Array.prototype)",
+  "Object.defineProperty(Object.prototype, 'stranger', { value: 1 })",
+  "Object.defineProperty(Promise.prototype, 'stranger', { value: 1, enumerable: true })",
+  "Object.defineProperty(process, 'env', { value: {}, writable: false, configurable: false })",
+]) {
+  test(`what cannot be put back costs the thread, not the next execution: ${change}`, async () => {
+    await worker.code(`export default () => { globalThis.kept = 1; ${change}; };`);
+    const next = await worker.code(`export default () => [typeof globalThis.kept, JSON.stringify([1])]; // ${change}`);
+    assert.deepEqual(next.result, ["undefined", "[1]"]);
+    assert.match(next.late.map(([, message]) => message).join(), /cannot be put back/);
+  });
+}
 
 test("what the files of the folder set up while they are loaded stays", async () => {
   const extend = (name) => `process.env.OF_${name} = "1"; Array.prototype.of${name} = () => "${name}"; process.on("exit", () => {});`;

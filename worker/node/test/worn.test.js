@@ -68,3 +68,32 @@ test("code that never leaves its microtasks costs the thread", async () => {
   assert.equal((await worker.run("conformance.echo", 1, { timeoutMs: 10_000 })).result, 1);
   assert.equal(await isFresh(), true);
 });
+
+test("module hooks that an execution registers cost its thread", async () => {
+  const hook = "data:text/javascript,export const resolve = (name, context, next) => name === 'evil:x' ? { url: 'data:text/javascript,export default 1', shortCircuit: true } : next(name, context)";
+  await worker.code(`import { register } from "node:module"; export default () => { ${KEEP} register(${JSON.stringify(hook)}); };`);
+  assert.equal((await worker.code("export default () => import('evil:x').then(() => 'found', (error) => error.code);")).result, "ERR_UNSUPPORTED_ESM_URL_SCHEME");
+  assert.equal(await isFresh(), true);
+});
+
+for (const [what, body] of Object.entries({
+  "flags of the engine": "require('node:v8').setFlagsFromString('--no-opt')",
+  "the priority of the process": "const { getPriority, setPriority } = require('node:os'); setPriority(process.pid, Math.min(19, getPriority(process.pid) + 1))",
+})) {
+  test(`an execution that changes ${what} costs the process`, async () => {
+    const other = await Supervisor.start();
+    try {
+      const run = await other.code(`import { createRequire } from "node:module"; const require = createRequire("/"); export default () => { ${body}; };`);
+      assert.equal(run.kind, "Succeeded", JSON.stringify(run.outcome));
+      assert.equal(run.idle.recycle, true);
+    } finally {
+      other.kill();
+    }
+  });
+}
+
+test("the priority of another process is its own", async () => {
+  const child = "const child = spawn('sleep', ['5']); setPriority(child.pid, 19); child.kill();";
+  const run = await worker.code(`import { spawn } from "node:child_process"; import { setPriority } from "node:os"; export default () => { ${child} };`);
+  assert.deepEqual([run.kind, run.idle.recycle], ["Succeeded", false]);
+});
