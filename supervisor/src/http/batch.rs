@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::{ExecutionRequest, RequestDraft};
 use serde_json::value::RawValue;
@@ -29,13 +30,14 @@ pub(super) async fn submit(
     State(api): State<Api>,
     caller: Caller,
     query: QueryParameters,
+    headers: HeaderMap,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     query.end()?;
     let items = items(&body.0)?;
     let (mut requests, mut refused) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
     for item in items {
-        match request(item) {
+        match request(item, &headers) {
             Ok(request) => {
                 requests.push(request);
                 refused.push(None);
@@ -69,8 +71,8 @@ pub(super) async fn submit(
     Ok(noting(Json(BatchView { executions }).into_response(), detail))
 }
 
-fn request(item: &[u8]) -> Result<ExecutionRequest, ApiError> {
-    request_of(draft(item)?)
+fn request(item: &[u8], headers: &HeaderMap) -> Result<ExecutionRequest, ApiError> {
+    request_of(draft(item, headers)?)
 }
 
 /// The items of a JSON array, or of lines of JSON.

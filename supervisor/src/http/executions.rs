@@ -39,7 +39,7 @@ pub(super) async fn submit(
 ) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
-    let mut draft = draft(&body.0)?;
+    let mut draft = draft(&body.0, &headers)?;
     if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
         draft.take_idempotency_key(&bare_key(key)?);
     }
@@ -71,9 +71,13 @@ pub(super) async fn submit(
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
 }
 
-/// What a body asks for, with an id, and with what is wrong with it.
-pub(super) fn draft(body: &[u8]) -> Result<RequestDraft, InvalidRequest> {
-    Ok(strict_draft(body)?.with_default_id(Uuid::now_v7()))
+/// What a body asks for, with an id, in the trace of whoever asks, and with what is wrong with it.
+pub(super) fn draft(body: &[u8], headers: &HeaderMap) -> Result<RequestDraft, InvalidRequest> {
+    let mut draft = strict_draft(body)?.with_default_id(Uuid::now_v7());
+    if let Some(traceparent) = headers.get(TRACEPARENT).and_then(|header| header.to_str().ok()) {
+        draft.take_traceparent(traceparent.trim());
+    }
+    Ok(draft)
 }
 
 /// The request of a draft, under an id that a caller may give.
@@ -94,6 +98,9 @@ fn given_id(id: Uuid) -> Result<Uuid, ApiError> {
     }
     Ok(id)
 }
+
+/// The header of W3C that says what the body's `traceparent` says.
+const TRACEPARENT: &str = "traceparent";
 
 /// The header that says what the body's `idempotency_key` says.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";

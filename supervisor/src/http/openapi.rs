@@ -105,10 +105,11 @@ fn path_name(path: &str) -> Option<Parameter> {
 }
 
 fn query_parameter(parameter: &DocumentedParameter) -> Parameter {
+    let is_header = parameter.is_header();
     let DocumentedParameter(name, kind, meaning) = parameter;
     ParameterBuilder::new()
         .name(*name)
-        .parameter_in(if name.contains('-') { ParameterIn::Header } else { ParameterIn::Query })
+        .parameter_in(if is_header { ParameterIn::Header } else { ParameterIn::Query })
         .description(Some(*meaning))
         .schema(Some(ObjectBuilder::new().schema_type(kind.clone())))
         .build()

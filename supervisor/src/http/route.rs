@@ -50,8 +50,15 @@ impl Route {
     }
 }
 
-/// A parameter of the query, or a header, which has a dash in its name: name, JSON type, meaning.
+/// A parameter of the query, or a header: name, JSON type, meaning.
 pub(super) struct DocumentedParameter(pub(super) &'static str, pub(super) Type, pub(super) &'static str);
+
+impl DocumentedParameter {
+    /// Headers have a dash in their names, but that of W3C.
+    pub(super) fn is_header(&self) -> bool {
+        self.0.contains('-') || self.0 == "traceparent"
+    }
+}
 
 /// An answer. Some have no body, and some bodies no schema.
 pub(super) struct DocumentedResponse {

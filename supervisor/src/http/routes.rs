@@ -35,6 +35,12 @@ const IDEMPOTENCY_KEY: DocumentedParameter = DocumentedParameter(
     "the same as idempotency_key in the body: a second submit with it is the first one's execution",
 );
 
+const TRACEPARENT: DocumentedParameter = DocumentedParameter(
+    "traceparent",
+    Type::String,
+    "the trace of whoever asks, as W3C has it, for what says no traceparent in the body",
+);
+
 /// Every endpoint there is.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = execution_routes();
@@ -62,7 +68,7 @@ fn execution_routes() -> Vec<Route> {
             operation_id: "submitExecution",
             summary: "Submit an execution: the body of a queue message, execution_id optional",
             rule: OPERATE,
-            parameters: vec![WAIT, IDEMPOTENCY_KEY],
+            parameters: vec![WAIT, IDEMPOTENCY_KEY, TRACEPARENT],
             body: Some(Shape::of::<RequestDraft>()),
             answers: vec![
                 json::<AcceptedView>(202, "accepted; with ?wait not over yet, then the row"),
@@ -79,7 +85,7 @@ fn execution_routes() -> Vec<Route> {
             operation_id: "submitBatch",
             summary: "Submit up to 10,000 executions: a JSON array, or a line of JSON for each; one answer for each",
             rule: OPERATE,
-            parameters: vec![],
+            parameters: vec![TRACEPARENT],
             body: Some(Shape::of::<batch::BatchRequest>()),
             answers: vec![json::<BatchView>(
                 200,

@@ -57,6 +57,8 @@ pub struct RequestDraft {
     idempotency_key: Option<String>,
     idempotency_seconds: Option<f64>,
     traceparent: Option<String>,
+    /// What came beside the body.
+    traceparent_beside: Option<String>,
     webhook: Option<RequestWebhook>,
     problems: Vec<String>,
 }
@@ -282,6 +284,7 @@ impl RequestDraft {
             idempotency_key: self.idempotency_key.or(other.idempotency_key),
             idempotency_seconds: self.idempotency_seconds.or(other.idempotency_seconds),
             traceparent: self.traceparent.or(other.traceparent),
+            traceparent_beside: self.traceparent_beside.or(other.traceparent_beside),
             webhook: self.webhook.or(other.webhook),
             ..self
         }
@@ -306,6 +309,14 @@ impl RequestDraft {
                 );
             }
             Some(_) | None => self.idempotency_key = Some(key.to_owned()),
+        }
+    }
+
+    /// Takes the W3C trace context that came beside the body, as whatever is instrumented sends it by itself. What the body or
+    /// the pending record says stands above it, and what is none is passed over.
+    pub fn take_traceparent(&mut self, traceparent: &str) {
+        if check::name(traceparent).is_ok() {
+            self.traceparent_beside = Some(traceparent.to_owned());
         }
     }
 
@@ -342,7 +353,7 @@ impl RequestDraft {
             window: self.window,
             idempotency_key: self.idempotency_key,
             idempotency_seconds: self.idempotency_seconds,
-            traceparent: self.traceparent,
+            traceparent: self.traceparent.or(self.traceparent_beside),
             webhook: self.webhook,
         };
         self.problems.extend(request.window.problems());

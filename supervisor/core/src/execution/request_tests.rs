@@ -177,6 +177,26 @@ fn a_minimal_message_takes_what_it_lacks_from_the_pending_record() {
 }
 
 #[test]
+fn a_trace_that_comes_beside_the_body_stands_below_what_is_said_in_it() {
+    let (said, beside) = ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-ab-cd-01");
+    let trace_of = |body: &str, record: &str| {
+        let mut draft = RequestDraft::parse(body.as_bytes()).unwrap();
+        draft.take_traceparent(beside);
+        draft.take_traceparent("");
+        draft.take_traceparent("\u{7}");
+        draft.or(RequestDraft::parse(record.as_bytes()).unwrap()).into_request().unwrap().traceparent
+    };
+    let minimal = format!(r#"{{"execution_id":"{ID}"}}"#);
+    let whole = format!(r#"{{"execution_id":"{ID}","workflow":"w","traceparent":"{said}"}}"#);
+    assert_eq!(trace_of(&minimal, r#"{"workflow":"w"}"#).as_deref(), Some(beside));
+    assert_eq!(
+        trace_of(&minimal, &format!(r#"{{"workflow":"w","traceparent":"{said}"}}"#)).as_deref(),
+        Some(said)
+    );
+    assert_eq!(trace_of(&whole, "{}").as_deref(), Some(said));
+}
+
+#[test]
 fn problems_of_the_pending_record_say_where_they_are() {
     let minimal = RequestDraft::of(ID.parse().unwrap());
     let record = RequestDraft::parse(br#"{"workflow":"w","priority":77}"#).unwrap();

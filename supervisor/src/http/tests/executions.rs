@@ -90,6 +90,39 @@ async fn a_second_submit_with_a_key_is_answered_with_the_first_one() {
     assert_eq!(status, 400, "{refused}");
 }
 
+/// Whatever is instrumented for OpenTelemetry sends the header by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_header_of_a_trace_counts_where_the_body_says_none() {
+    const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const OWN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let served = serve(None).await;
+    let ask = async |path: &'static str, header: &'static str, body: String| {
+        let url = format!("{}{path}", served.url);
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut answer = ureq::post(url).header("traceparent", header).send(body).unwrap();
+            answer.body_mut().read_to_string().unwrap()
+        });
+        serde_json::from_str::<serde_json::Value>(&asked.await.unwrap()).unwrap()
+    };
+    let trace_of = async |answer: &serde_json::Value| {
+        let id: Uuid = answer["execution_id"].as_str().unwrap().parse().unwrap();
+        served.store.traced(&[id]).await.unwrap().remove(0).traceparent
+    };
+    let bare = || r#"{"workflow":"w"}"#.to_owned();
+    let own = || format!(r#"{{"workflow":"w","traceparent":"{OWN}"}}"#);
+    assert_eq!(trace_of(&ask("/api/executions", HEADER, bare()).await).await.as_deref(), Some(HEADER));
+    assert_eq!(trace_of(&ask("/api/executions", HEADER, own()).await).await.as_deref(), Some(OWN));
+    assert_eq!(
+        trace_of(&ask("/api/executions", "", bare()).await).await,
+        None,
+        "none is no reason to refuse"
+    );
+    let batch = ask("/api/executions/batch", HEADER, format!("{}\n{}", bare(), own())).await;
+    let items = batch["executions"].as_array().unwrap();
+    assert_eq!(trace_of(&items[0]).await.as_deref(), Some(HEADER));
+    assert_eq!(trace_of(&items[1]).await.as_deref(), Some(OWN));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_narrowed_to_several_states_and_by_nothing_else_twice() {
     let served = serve(None).await;

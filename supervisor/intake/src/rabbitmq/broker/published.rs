@@ -1,12 +1,15 @@
-//! When a message was published, as far as it says so.
+//! When a message was published and in which trace, as far as its properties say so.
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, LongString};
 
 /// The header with milliseconds, which RabbitMQ itself sets where it is told to: by its plugin for timestamps, or by
 /// `message_interceptors.incoming.set_header_timestamp`.
 const MILLISECONDS_HEADER: &str = "timestamp_in_ms";
+
+/// The header in which whatever is instrumented for OpenTelemetry says its trace.
+const TRACEPARENT_HEADER: &str = "traceparent";
 
 /// The year 2000: who says less has no clock.
 const EARLIEST_SECONDS: i64 = 946_684_800;
@@ -20,7 +23,14 @@ pub(super) fn published_at(properties: &BasicProperties) -> Option<Timestamp> {
     by_header().filter(is_plausible).or_else(|| by_property().filter(is_plausible))
 }
 
-/// The same, published now: in whole seconds and in milliseconds.
+/// The trace that a message was published in, by its header.
+pub(super) fn traceparent(properties: &BasicProperties) -> Option<&str> {
+    let header = properties.headers().as_ref()?.inner().get(TRACEPARENT_HEADER)?;
+    let text = header.as_long_string().map(LongString::as_bytes);
+    std::str::from_utf8(text.or_else(|| header.as_short_string().map(|it| it.as_str().as_bytes()))?).ok()
+}
+
+/// A message's properties, published now: in whole seconds and in milliseconds.
 pub(super) fn published_now(properties: BasicProperties) -> BasicProperties {
     let now = Timestamp::now();
     let mut headers = FieldTable::default();
@@ -78,6 +88,20 @@ mod tests {
         let header = |number| Some(AMQPValue::LongLongInt(number));
         assert_eq!(said(Some(1_700_000_000), header(1_700_000_000_123)), Some(1_700_000_000_123));
         assert_eq!(said(None, Some(AMQPValue::Timestamp(1_700_000_000_123))), Some(1_700_000_000_123));
+    }
+
+    #[test]
+    fn the_header_of_a_trace_is_read_if_it_is_text() {
+        let said = |value| {
+            let mut headers = FieldTable::default();
+            headers.insert(TRACEPARENT_HEADER.into(), value);
+            traceparent(&BasicProperties::default().with_headers(headers)).map(str::to_owned)
+        };
+        assert_eq!(traceparent(&BasicProperties::default()), None);
+        assert_eq!(said(AMQPValue::LongString("00-ab-cd-01".into())).as_deref(), Some("00-ab-cd-01"));
+        assert_eq!(said(AMQPValue::ShortString("00-ab-cd-01".into())).as_deref(), Some("00-ab-cd-01"));
+        assert_eq!(said(AMQPValue::LongInt(7)), None);
+        assert_eq!(said(AMQPValue::LongString(vec![0xff].into())), None);
     }
 
     #[test]

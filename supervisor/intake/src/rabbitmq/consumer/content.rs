@@ -44,6 +44,14 @@ impl MessageContent {
             }
         }
     }
+
+    /// Takes the trace context that came beside the body.
+    pub fn take_traceparent(&mut self, traceparent: &str) {
+        match self {
+            Self::Named { draft, .. } => draft.take_traceparent(traceparent),
+            Self::Unusable { .. } => {}
+        }
+    }
 }
 
 #[cfg(test)]

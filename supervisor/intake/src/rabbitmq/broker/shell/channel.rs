@@ -13,7 +13,7 @@ use super::requests::{ChannelAnswer, ChannelRequest, acknowledge, cancel, close,
 use super::when;
 use crate::rabbitmq::AmqpError;
 use crate::rabbitmq::broker::delivery::Delivery;
-use crate::rabbitmq::broker::published::published_at;
+use crate::rabbitmq::broker::published::{published_at, traceparent};
 use crate::rabbitmq::consumer::{
     Acknowledgement, ChannelNumber, ConsumerEvent, IncomingMessage, MessageContent,
 };
@@ -152,7 +152,10 @@ impl OpenChannel {
     fn delivered(&mut self, deliveries: Vec<Delivery>) {
         let mut messages = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            let content = MessageContent::read(&delivery.body);
+            let mut content = MessageContent::read(&delivery.body);
+            if let Some(traceparent) = traceparent(&delivery.properties) {
+                content.take_traceparent(traceparent);
+            }
             let published_at = published_at(&delivery.properties);
             messages.push(IncomingMessage { tag: delivery.tag, content, published_at });
             self.messages.insert(delivery.tag, Arc::new(delivery));
