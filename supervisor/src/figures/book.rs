@@ -47,6 +47,16 @@ impl FiguresBook {
         vec![minute, quarter]
     }
 
+    /// The same of one that ends: what is not over yet is written as far as it went.
+    pub(crate) fn note_last(&mut self, now: Timestamp, noted: &NotedFigures) -> Vec<Stretch> {
+        let over = self.note(now, noted);
+        if !over.is_empty() && self.minute.noted == NotedFigures::default() {
+            return over;
+        }
+        self.quarter.noted.then(&self.minute.noted);
+        over.into_iter().chain([self.minute.clone(), self.quarter.clone()]).collect()
+    }
+
     /// How long until the minute is over.
     pub(crate) fn until_written(&self, now: Timestamp) -> SignedDuration {
         SignedDuration::from_secs(self.minute.ends_at_second()) - now.duration_since(Timestamp::UNIX_EPOCH)
@@ -105,6 +115,15 @@ mod tests {
         assert_eq!(shown(&book.note(at(121), &one())), [(1, 60, 1), (15, 0, 3)]);
         assert_eq!(shown(&book.note(at(900), &one())), [(1, 120, 1), (15, 0, 4)]);
         assert_eq!(shown(&book.note(at(960), &one())), [(1, 900, 1), (15, 900, 1)]);
+    }
+
+    #[test]
+    fn one_that_ends_writes_what_is_not_over() {
+        let mut book = FiguresBook::new(at(5));
+        assert_eq!(shown(&book.note(at(60), &one())), [(1, 0, 1), (15, 0, 1)]);
+        assert_eq!(shown(&book.note_last(at(70), &one())), [(1, 60, 1), (15, 0, 2)]);
+        let mut book = FiguresBook::new(at(5));
+        assert_eq!(shown(&book.note_last(at(61), &one())), [(1, 0, 1), (15, 0, 1)]);
     }
 
     #[test]

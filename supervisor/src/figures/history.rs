@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use muster_core::execution::Status;
 use muster_store::FiguresRecord;
 use uuid::Uuid;
 
 use super::{NotedFigures, QUARTER_MINUTES};
-use crate::api::{HistorySpan, HistoryStep, HistoryView};
+use crate::api::{HistorySpan, HistoryStep, HistoryView, OutcomeCounts};
 
 /// How long the stretches are that such a span is made of, in minutes.
 pub(crate) fn minutes_of_record(span: HistorySpan) -> u32 {
@@ -39,6 +40,27 @@ pub(crate) fn history(span: HistorySpan, now: Timestamp, records: Vec<FiguresRec
     HistoryView { span, step_seconds, steps: (0..span.steps()).map(step).collect() }
 }
 
+/// How executions ended in what these quarters of an hour hold, but for what these minutes hold.
+pub(crate) fn ended_before(quarters: &[FiguresRecord], minutes: &[FiguresRecord]) -> OutcomeCounts {
+    let (all, late) = (ended(quarters), ended(minutes));
+    OutcomeCounts {
+        ended: all.ended.saturating_sub(late.ended),
+        failed: all.failed.saturating_sub(late.failed),
+        ..OutcomeCounts::default()
+    }
+}
+
+fn ended(records: &[FiguresRecord]) -> OutcomeCounts {
+    let mut counts = OutcomeCounts::default();
+    for record in records {
+        let Ok(figures) = serde_json::from_str::<NotedFigures>(record.figures.get()) else { continue };
+        let of = |status: Status| figures.ended.get(status.as_str()).copied().unwrap_or_default();
+        counts.ended += figures.ended.values().sum::<u64>();
+        counts.failed += of(Status::Failed) + of(Status::Timeout);
+    }
+    counts
+}
+
 fn shown(begins_at: Timestamp, supervisors: usize, noted: NotedFigures) -> HistoryStep {
     let ended = |status: &str| noted.ended.get(status).copied().unwrap_or_default();
     HistoryStep {
@@ -63,7 +85,6 @@ fn shown(begins_at: Timestamp, supervisors: usize, noted: NotedFigures) -> Histo
 mod tests {
     use std::time::Duration;
 
-    use muster_core::execution::Status;
     use serde_json::value::to_raw_value;
 
     use super::*;
@@ -90,6 +111,24 @@ mod tests {
         assert_eq!(shown, [(2, 2, 5), (1, 1, 1), (0, 0, 0)]);
         assert!(view.steps[57].ran_p95_ms.is_some_and(|ms| (20.0..25.1).contains(&ms)));
         assert_eq!((view.steps[0].supervisors, view.steps[0].ran_p50_ms), (0, None));
+    }
+
+    #[test]
+    fn what_ended_before_is_all_but_what_ended_lately() {
+        let noted = |second, statuses: &[Status]| {
+            let mut noted = NotedFigures::default();
+            for status in statuses {
+                noted.ended(*status, None);
+            }
+            FiguresRecord { figures: to_raw_value(&noted).unwrap(), ..record(1, second, 0) }
+        };
+        let quarters = [
+            noted(0, &[Status::Success, Status::Failed, Status::Timeout, Status::Cancelled]),
+            noted(900, &[Status::Success, Status::Failed]),
+        ];
+        let before = ended_before(&quarters, &[noted(960, &[Status::Failed])]);
+        assert_eq!((before.ended, before.failed), (5, 2));
+        assert_eq!(ended_before(&[], &quarters), OutcomeCounts::default());
     }
 
     #[test]

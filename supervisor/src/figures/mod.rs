@@ -8,5 +8,5 @@ mod history;
 mod noted;
 
 pub(crate) use book::{FiguresBook, QUARTER_MINUTES, Stretch};
-pub(crate) use history::{history, minutes_of_record};
+pub(crate) use history::{ended_before, history, minutes_of_record};
 pub(crate) use noted::NotedFigures;

@@ -81,9 +81,18 @@ impl Supervisor {
     }
 
     pub(super) async fn judged(&self) -> Result<ReportView, ServiceError> {
-        let (fleet, pool, readiness) = tokio::join!(self.all_supervisors(), self.pool(), self.readiness());
+        let (fleet, noted_before, pool, readiness) =
+            tokio::join!(self.all_supervisors(), self.noted_before(), self.pool(), self.readiness());
         // Without the database nobody knows of the others, and that is the first thing to be said.
-        let fleet = fleet.unwrap_or_default();
-        Ok(report(&ReportFacts { fleet, pool, readiness }))
+        let mut fleet = fleet.unwrap_or_default();
+        let this = self.core.claimant.owner;
+        // What ended here since the last word is known here.
+        for said in
+            fleet.supervisors.iter_mut().filter(|one| one.id == this).filter_map(|one| one.said.as_mut())
+        {
+            (said.quarter, said.day) = self.core.metrics.outcomes_lately();
+        }
+        let noted_before = noted_before.unwrap_or_default();
+        Ok(report(&ReportFacts { fleet, pool, noted_before, readiness }))
     }
 }

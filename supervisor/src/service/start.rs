@@ -16,6 +16,7 @@ use super::broker_status::BrokerStatus;
 use super::core::{Core, CoreError, CoreParts, absolute_workflows_dir, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
 use super::database_status::DatabaseStatus;
+use super::figures::FigureNotes;
 use super::starting::Starting;
 use super::submits::SubmitGroups;
 use super::supervisor::{ReloadSettings, Supervisor};
@@ -182,6 +183,7 @@ impl Supervisor {
             broker: OnceLock::new(),
             backlog: OnceLock::new(),
             known: DatabaseStatus::default(),
+            figures: tokio::sync::Mutex::new(FigureNotes::new(Timestamp::now())),
             preparer,
             secret_keys,
             tokens,

@@ -13,6 +13,7 @@ use super::broker_status::BrokerStatus;
 use super::core::Core;
 use super::data_dir::DataDir;
 use super::database_status::DatabaseStatus;
+use super::figures::FigureNotes;
 use super::submits::SubmitGroups;
 use crate::access::KnownTokens;
 use crate::dispatch::{DispatchClaims, IntakeClosed, Preparer};
@@ -48,6 +49,8 @@ pub struct Supervisor {
     pub(super) tokens: Arc<KnownTokens>,
     /// What the database said last.
     pub(super) known: DatabaseStatus,
+    /// What it notes for charts.
+    pub(super) figures: tokio::sync::Mutex<FigureNotes>,
     /// When its vital loops last turned.
     pub liveness: Arc<Liveness>,
     /// How settings are read again.

@@ -158,6 +158,7 @@ impl Tasks {
         if let Some(tracer) = &self.tracer {
             let _ = tokio::time::timeout(ANNOUNCED_WITHIN, tracer.finished()).await;
         }
+        supervisor.write_last_figures().await;
         supervisor.say_farewell().await;
         tracing::info!("supervisor left");
         Ok(())

@@ -73,6 +73,34 @@ fn each_supervisor_is_seen_by_the_others_until_it_leaves_or_is_killed() {
     assert!(shown.lines().any(|line| line.contains(&pid.to_string()) && line.contains("silent")), "{shown}");
 }
 
+/// A new version is rolled out: those that worked have left, and those that are asked began a moment ago.
+#[test]
+fn what_ended_before_a_deploy_is_compared_with_after_it() {
+    let world = World::shared();
+    let place = world.installation();
+    let before = place.start();
+    for _ in 0..3 {
+        let id = before.client().submit(&json!({ "workflow": "echo" }));
+        world.record.finished(&id, SOON);
+    }
+    assert!(before.terminate(SOON).success());
+    // It worked for less than a minute, an hour ago, and is no longer among those that left lately.
+    world.record.execute("UPDATE supervisor_figures SET begins_at = begins_at - interval '1 hour'");
+    world.record.execute("DELETE FROM supervisors");
+    let after = place.start();
+    is_seen(&after, &after, "serving");
+    let (text, code) = report(&place);
+    assert!(text.contains("nothing ended in the last 15 minutes; in the day before it was 0.0 %"), "{text}");
+    assert_eq!(code, Some(0));
+
+    // What has just ended is told at once.
+    let id = after.client().submit(&json!({ "workflow": "echo" }));
+    world.record.finished(&id, SOON);
+    eventually("the report knows of it", Duration::from_secs(5), || {
+        report(&place).0.contains("0 of 1 failed in the last 15 minutes")
+    });
+}
+
 #[test]
 fn a_command_reaches_one_supervisor_or_all_and_a_transcript_comes_from_where_it_ran() {
     let world = World::shared();

@@ -20,7 +20,7 @@ pub(super) fn findings(facts: &ReportFacts) -> Vec<Finding> {
     }
     let mut findings = vec![match facts.is_blind() {
         true => Finding::fine(format!("what ended is {NOT_KNOWN}")),
-        false => failures(&quarter, &day),
+        false => failures(&quarter, &before(&quarter, &day, &facts.noted_before)),
     }];
     if let Some(problem) = &facts.pool.problem {
         let step = "`supervisor doctor` starts a worker and says what is in its way";
@@ -34,11 +34,17 @@ pub(super) fn findings(facts: &ReportFacts) -> Vec<Finding> {
     findings
 }
 
-fn failures(quarter: &OutcomeCounts, day: &OutcomeCounts) -> Finding {
-    let earlier = (day.ended.saturating_sub(quarter.ended), day.failed.saturating_sub(quarter.failed));
+/// What ended in the day before the last quarter of an hour. What those that live remember goes back to their starts only, and what
+/// is noted for charts lacks what one did not come to note: whichever knows of more is nearer to the truth.
+fn before(quarter: &OutcomeCounts, day: &OutcomeCounts, noted: &OutcomeCounts) -> (u64, u64) {
+    let remembered = (day.ended.saturating_sub(quarter.ended), day.failed.saturating_sub(quarter.failed));
+    if noted.ended > remembered.0 { (noted.ended, noted.failed) } else { remembered }
+}
+
+fn failures(quarter: &OutcomeCounts, earlier: &(u64, u64)) -> Finding {
     let (now, usual) = (share(quarter.failed, quarter.ended), share(earlier.1, earlier.0));
     let before = match earlier.0 {
-        0 => "nothing ended before that in the last day".to_owned(),
+        0 => "no end is noted of the day before".to_owned(),
         _ => format!("in the day before it was {}", percent(usual)),
     };
     let evidence = match quarter.ended {

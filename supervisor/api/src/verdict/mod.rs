@@ -10,7 +10,8 @@ mod servers;
 use std::cmp::Reverse;
 
 use crate::{
-    FleetMemberView, FleetView, PoolView, Readiness, ReportSection, ReportView, SupervisorLife, Verdict,
+    FleetMemberView, FleetView, OutcomeCounts, PoolView, Readiness, ReportSection, ReportView,
+    SupervisorLife, Verdict,
 };
 
 /// What is judged.
@@ -20,6 +21,9 @@ pub struct ReportFacts {
     pub fleet: FleetView,
     /// The pool of the one that is asked, with what waits in the queues.
     pub pool: PoolView,
+    /// What ended in the last day before the last quarter of an hour, as all supervisors noted it in the database, those that
+    /// left too.
+    pub noted_before: OutcomeCounts,
     /// What the one that is asked needs for its work.
     pub readiness: Readiness,
 }

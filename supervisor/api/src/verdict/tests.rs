@@ -36,7 +36,7 @@ fn healthy() -> ReportFacts {
         ..pool()
     };
     let fleet = FleetView { supervisors: vec![member("web-1", SupervisorLife::Serving, word())] };
-    ReportFacts { fleet, pool, readiness: Readiness::of(Vec::new()) }
+    ReportFacts { fleet, pool, noted_before: OutcomeCounts::default(), readiness: Readiness::of(Vec::new()) }
 }
 
 fn queue(waiting: u64, oldest_wait_seconds: f64) -> QueueView {
@@ -57,8 +57,8 @@ fn a_healthy_fleet_has_nothing_to_be_done() {
     assert!(report.sections.iter().all(|section| section.next_step.is_none()), "{report:?}");
     assert_eq!(
         report.text(),
-        "flow: healthy\n  nothing waits\nexecution: healthy\n  nothing ended in the last 15 minutes; nothing ended before \
-         that in the last day\nservers: healthy\n  1 supervisor lives\n"
+        "flow: healthy\n  nothing waits\nexecution: healthy\n  nothing ended in the last 15 minutes; no end is noted of \
+         the day before\nservers: healthy\n  1 supervisor lives\n"
     );
 }
 
@@ -136,6 +136,24 @@ fn failures_count_when_they_are_many_and_more_than_usual() {
     assert_eq!(with(counts(200, 30), counts(10_200, 2_030)).0, Verdict::Healthy, "it is always so");
     assert_eq!(with(counts(5, 4), counts(5, 4)).0, Verdict::Healthy, "too few to say");
     assert_eq!(with(counts(10_000, 100), counts(10_000, 100)).0, Verdict::Healthy, "a small share");
+}
+
+#[test]
+fn what_supervisors_before_these_noted_is_the_day_before() {
+    let counts = |ended, failed| OutcomeCounts { ended, failed, ..OutcomeCounts::default() };
+    let with = |quarter: OutcomeCounts, day: OutcomeCounts, noted_before| {
+        let said = SupervisorWord { quarter, day, ..word() };
+        let fleet = FleetView { supervisors: vec![member("web-1", SupervisorLife::Serving, said)] };
+        told(&ReportFacts { fleet, noted_before, ..healthy() }, "execution")
+    };
+    let (_, evidence, _) = with(counts(0, 0), counts(0, 0), counts(2_800, 14));
+    assert_eq!(evidence, "nothing ended in the last 15 minutes; in the day before it was 0.5 %");
+    // Started a moment ago, they know of nothing before, and what is usual is no reason to wake somebody.
+    assert_eq!(with(counts(100, 10), counts(100, 10), counts(0, 0)).0, Verdict::Degraded);
+    assert_eq!(with(counts(100, 10), counts(100, 10), counts(2_800, 280)).0, Verdict::Healthy);
+    // What they remember counts while more of it is known than noted.
+    let (_, evidence, _) = with(counts(0, 0), counts(10, 5), counts(4, 0));
+    assert!(evidence.ends_with("in the day before it was 50.0 %"), "{evidence}");
 }
 
 #[test]
