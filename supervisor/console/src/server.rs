@@ -23,6 +23,11 @@ pub struct ServerFlags {
 }
 
 impl ServerFlags {
+    /// The address that this command line names, if it names one.
+    pub(crate) fn named(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
     /// A client for it; nothing is sent yet.
     pub fn client(&self) -> Result<ApiClient, CommandFailure> {
         let url = self.url.clone().or_else(|| variable("MUSTER_URL"));

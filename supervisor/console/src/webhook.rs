@@ -168,7 +168,25 @@ impl WebhookFlags {
         (!self.workflows.is_empty()).then_some(named)
     }
 
+    /// Nothing is said of the webhook itself.
+    fn says_nothing(&self) -> bool {
+        let Self { name: _, to, events, workflows, paused, id, change: _ } = self;
+        to.is_none() && events.is_empty() && workflows.is_empty() && paused.is_none() && id.is_none()
+    }
+
+    /// The receiver's address is given by another flag than in files and requests. Where that was mixed up, the receiver would be
+    /// asked for the webhook, and shown the token.
+    fn check(&self) -> Result<(), CommandFailure> {
+        match self.change.server.named() {
+            Some(url) if self.says_nothing() => Err(CommandFailure::usage(format!(
+                "nothing is said of the webhook: its receiver is --to {url}; --url is the address of the supervisor"
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn run(self) -> Result<(), CommandFailure> {
+        self.check()?;
         let client = self.change.client()?;
         let known: Option<WebhookDefinition> = client.defined(webhook(&self.name))?;
         let before = known.as_ref();
@@ -233,4 +251,29 @@ fn show_deliveries(found: &DeliveriesView) -> Result<(), CommandFailure> {
     let rows: Vec<Vec<String>> = found.deliveries.iter().map(row).collect();
     let header = ["WEBHOOK", "EXECUTION", "EVENT", "STATE", "TRIES", "NEXT", "ANSWER"];
     print_table(&header, &rows, "there is no such delivery")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: WebhookFlags,
+    }
+
+    /// The command line is refused before anything is sent, with the token, to whoever is at that address.
+    #[test]
+    fn the_address_of_the_receiver_is_not_taken_for_the_supervisors() {
+        let check = |arguments: &[&str]| {
+            let line = ["set", "ops"].iter().chain(arguments);
+            <Line as clap::Parser>::try_parse_from(line).unwrap().flags.check()
+        };
+        let refused = format!("{:?}", check(&["--url", "http://127.0.0.1:9/hook"]).unwrap_err());
+        assert!(refused.contains("its receiver is --to http://127.0.0.1:9/hook"), "{refused}");
+        assert!(check(&[]).is_ok());
+        assert!(check(&["--url", "http://127.0.0.1:9", "--to", "http://127.0.0.1:9/hook"]).is_ok());
+        assert!(check(&["--url", "http://127.0.0.1:9", "--paused", "true"]).is_ok());
+    }
 }

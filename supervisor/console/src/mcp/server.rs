@@ -66,7 +66,7 @@ impl ServerHandler for AssistantServer {
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let CallToolRequestParams { name, arguments, .. } = request;
-        let tool = AssistantTool::called(&name).ok_or_else(|| unknown(&name))?;
+        let tool = AssistantTool::called(&name).ok_or_else(|| unknown(&name, self.may_write))?;
         if tool.writes() && !self.may_write {
             return Ok(refused(format!(
                 "{name} changes something, and this server may only read: whoever started it can allow it with \
@@ -90,7 +90,24 @@ fn refused(reason: String) -> CallToolResponse {
     CallToolResult::error(vec![ContentBlock::text(reason)]).into()
 }
 
-fn unknown(name: &str) -> ErrorData {
-    let names = AssistantTool::all(true).map(AssistantTool::name).collect::<Vec<_>>().join(", ");
+/// Names those that are listed.
+fn unknown(name: &str, may_write: bool) -> ErrorData {
+    let names = AssistantTool::all(may_write).map(AssistantTool::name).collect::<Vec<_>>().join(", ");
     ErrorData::invalid_params(Cow::Owned(format!("there is no tool {name:?}; there are {names}")), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_there_is_not_is_answered_with_those_that_are_listed() {
+        let said = |may_write| unknown("nosuch", may_write).message.into_owned();
+        assert!(
+            said(false).contains("there are list, show") && !said(false).contains("submit"),
+            "{}",
+            said(false)
+        );
+        assert!(said(true).contains("submit"), "{}", said(true));
+    }
 }

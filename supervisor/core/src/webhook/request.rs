@@ -58,7 +58,10 @@ fn check_url(text: &str) -> Result<(), String> {
     let is_right = authority.is_some_and(|place| {
         !place.is_empty() && !place.starts_with(':') && !place.contains('@') && !place.contains('\\')
     });
-    if is_right && text.len() <= URL_MAX_BYTES && text.chars().all(|letter| letter.is_ascii_graphic()) {
+    if let Some(letter) = text.chars().find(|letter| !letter.is_ascii_graphic()) {
+        return Err(format!("must be percent-encoded: {letter:?} may not stand in an address as it is"));
+    }
+    if is_right && text.len() <= URL_MAX_BYTES {
         return Ok(());
     }
     Err(format!("must be an http or https address without a user, of at most {URL_MAX_BYTES} bytes"))
@@ -89,6 +92,14 @@ mod tests {
         ] {
             assert!(read(&format!(r#"{{"url":"{url}"}}"#)).unwrap_err().contains("url: must be"), "{url}");
         }
+    }
+
+    #[test]
+    fn a_letter_that_no_address_has_is_named() {
+        let wrong = read(r#"{"url":"http://h/req?x=1&y=\u00fc"}"#).unwrap_err();
+        assert!(wrong.contains("url: must be percent-encoded: 'ü' may not stand"), "{wrong}");
+        let wrong = read(r#"{"url":"http://h/a b"}"#).unwrap_err();
+        assert!(wrong.contains("percent-encoded: ' '"), "{wrong}");
     }
 
     #[test]
