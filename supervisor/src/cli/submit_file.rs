@@ -31,6 +31,7 @@ pub(super) fn submit_file(client: &ApiClient, path: &str, json: bool) -> Result<
         numbers: Vec::new(),
         refused: 0,
         taken: 0,
+        same: SameProblems::default(),
         paused: BTreeMap::new(),
     };
     for (index, line) in input.lines().enumerate() {
@@ -64,6 +65,8 @@ struct LineSender<'a> {
     numbers: Vec<usize>,
     refused: usize,
     taken: usize,
+    /// What is wrong with the last lines.
+    same: SameProblems,
     /// How many each pause keeps from starting.
     paused: BTreeMap<String, usize>,
 }
@@ -83,7 +86,7 @@ impl LineSender<'_> {
             match item {
                 BatchItemView { problem: Some(problem), .. } => {
                     self.refused += 1;
-                    note(&format!("line {number}: {}", problem.detail));
+                    self.same.say(*number, &problem.detail);
                 }
                 BatchItemView { execution_id, paused_by, problem: None, .. } => {
                     self.taken += 1;
@@ -96,8 +99,38 @@ impl LineSender<'_> {
                 }
             }
         }
+        self.same.end();
         self.lines.clear();
         self.numbers.clear();
         Ok(())
+    }
+}
+
+/// What is wrong with lines, said once where it is the same of several: a database that is full would be told of each.
+#[derive(Default)]
+struct SameProblems {
+    last: Option<String>,
+    more: usize,
+}
+
+impl SameProblems {
+    fn say(&mut self, number: usize, problem: &str) {
+        if self.last.as_deref() == Some(problem) {
+            self.more += 1;
+            return;
+        }
+        self.end();
+        note(&format!("line {number}: {problem}"));
+        self.last = Some(problem.to_owned());
+    }
+
+    /// Says of how many more lines the last one was true.
+    fn end(&mut self) {
+        self.last = None;
+        match std::mem::take(&mut self.more) {
+            0 => {}
+            1 => note("the same of 1 more line"),
+            more => note(&format!("the same of {more} more lines")),
+        }
     }
 }
