@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_store::{
     Claim, ClaimStore, Claimant, DefinitionStore, ExecutionOutcome, MemoryStore, NewExecution, OutcomeStore,
-    QueueStore, Result, SqliteStore, StateStore,
+    QueueStore, Result, SchemaStore as _, SqliteStore, StateStore,
 };
 use uuid::Uuid;
 
@@ -17,6 +17,9 @@ pub trait BatchStore: OutcomeStore + StateStore + DefinitionStore {
 
     /// Ends lines of the batch that wait, as is said of them.
     async fn give_up_lines(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()>;
+
+    /// Closes what stays, once the batch is over.
+    async fn close_records(&self);
 }
 
 /// Where the records stay.
@@ -28,6 +31,10 @@ impl BatchStore for SqliteStore {
 
     async fn give_up_lines(&self, given_up: &[(Uuid, ExecutionOutcome)]) -> Result<()> {
         self.give_up(given_up).await
+    }
+
+    async fn close_records(&self) {
+        self.close().await;
     }
 }
 
@@ -42,4 +49,6 @@ impl BatchStore for MemoryStore {
         self.give_up(given_up.iter().map(|(id, _)| *id));
         Ok(())
     }
+
+    async fn close_records(&self) {}
 }

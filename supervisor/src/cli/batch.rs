@@ -7,6 +7,7 @@ mod results;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -74,6 +75,7 @@ impl BatchCommand {
         let started = Instant::now();
         let ran = runtime.block_on(async {
             let store = records.store().await?;
+            let kept = Arc::clone(&store);
             tokio::spawn(stop.clone().on_signal());
             let transcripts = match &records.kept {
                 Some(data_dir) => Some(transcripts(&settings, data_dir.path()).map_err(failed)?),
@@ -83,7 +85,9 @@ impl BatchCommand {
             let keep_going = self.keep_going;
             let batch = Batch { settings, store, keep_going, transcripts, stop, stop_reading };
             let lines = read_lines(Input::new(lines.into_reader()))?;
-            run(batch, lines, &mut results).await.map_err(failed)
+            let ran = run(batch, lines, &mut results).await.map_err(failed);
+            kept.close_records().await;
+            ran
         });
         // What there is of results is written and counted whatever ended the batch.
         let finished = results.finish(started, records.kept.as_ref().map(DataDir::path));

@@ -174,7 +174,9 @@ async fn replay(which: Option<IdOrPrefix>, settings: &Settings) -> Result<(), Co
     let mut dead = ServedDeadLetters::open(settings).await?;
     let choice = chosen(which, &mut dead).await?;
     let store = open_store(settings, Durability::Full).await?.store;
-    let ReplayResult { replayed, reopened } = dead.replay(choice, &*store).await.map_err(replay_failure)?;
+    let replay = dead.replay(choice, &*store).await;
+    store.close().await;
+    let ReplayResult { replayed, reopened } = replay.map_err(replay_failure)?;
     print_line(&format!("{replayed} replayed, {reopened} of them with a row that was reopened"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use muster_store::{ConnectionBudget, DatabaseFacts, Durability, SchemaStore, StoreError};
@@ -17,6 +18,11 @@ use crate::settings::{Settings, mask_url};
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// PostgreSQL's own project has given up on older ones.
 const POSTGRES_MAJOR_MIN: u32 = 13;
+/// A file is looked through for so long at most.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+/// What is damaged is not mended by anything but a copy.
+const RESTORE: &str =
+    "stop its supervisors and restore it from a backup, as \"Backup and restore\" in OPERATIONS.md says";
 /// What every SQLite file begins with.
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -29,16 +35,24 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     }
     let looked = async {
         let store = open_store(settings, Durability::Full).await?.store;
-        let facts = store.facts().await?;
+        let facts = match store.facts().await {
+            Ok(facts) => store.check_file(LOOK_MAX).await.map(|()| facts),
+            Err(error) => Err(error),
+        };
         Ok((store, facts))
     };
     match looked.await {
-        Ok((store, facts)) => {
+        Ok((store, Err(error))) => {
+            store.close().await;
+            vec![unreachable(&mask_url(url), &BackendError::Store(error))]
+        }
+        Ok((store, Ok(facts))) => {
             let mut findings = vec![told_encryption(finding_for(&facts), settings, &facts)];
             if facts.schema_version == facts.schema_newest {
                 findings.extend(rights(&*store).await);
                 findings.extend(secrets::check(&*store, &settings.secret_keys()).await);
             }
+            store.close().await;
             findings
         }
         Err(error) => vec![unreachable(&mask_url(url), &error)],
@@ -173,6 +187,7 @@ fn fix_of_file(path: &Path, error: &StoreError) -> String {
     let rights = format!("give the supervisor's user the right to write {shown} and its folder");
     match error {
         StoreError::NoRoom { .. } => "make room on the disk that holds it".to_owned(),
+        StoreError::Damaged { .. } => RESTORE.to_owned(),
         StoreError::Incompatible { .. } => "correct database_url, or what it names".to_owned(),
         StoreError::Failed { message, .. } if message.contains("readonly") => rights,
         StoreError::Unreachable { .. }
@@ -196,6 +211,7 @@ fn fix_of_server(error: &BackendError) -> &'static str {
             "start it, or correct host and port in database_url"
         }
         BackendError::Store(StoreError::NoRoom { .. }) => "make room on the disk that holds it",
+        BackendError::Store(StoreError::Damaged { .. }) => RESTORE,
         BackendError::Store(StoreError::NotBuilt) => {
             "install a build with PostgreSQL, or set database_url to sqlite://FILE"
         }

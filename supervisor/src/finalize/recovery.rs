@@ -93,7 +93,7 @@ impl GroupWriter {
 
 /// No row is to blame, whatever else the store takes: the proof of that writes nothing, and needs no room.
 fn is_about_the_store(error: &StoreError) -> bool {
-    matches!(error, StoreError::NoRoom { .. })
+    matches!(error, StoreError::NoRoom { .. } | StoreError::Damaged { .. })
 }
 
 fn backoff() -> impl Iterator<Item = Duration> {

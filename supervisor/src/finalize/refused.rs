@@ -54,6 +54,7 @@ impl RefusalCause {
             StoreError::Locked { .. }
             | StoreError::Unreachable { .. }
             | StoreError::NoRoom { .. }
+            | StoreError::Damaged { .. }
             | StoreError::CommitUnknown { .. }
             | StoreError::Refused { .. }
             | StoreError::StalePlan { .. }

@@ -239,6 +239,7 @@ impl From<StoreError> for ApiError {
         let kind = match &error {
             StoreError::Unreachable { .. }
             | StoreError::NoRoom { .. }
+            | StoreError::Damaged { .. }
             | StoreError::Locked { .. }
             | StoreError::StalePlan { .. }
             | StoreError::CommitUnknown { .. } => ErrorKind::Unavailable,

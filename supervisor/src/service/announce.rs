@@ -20,6 +20,7 @@ pub(super) async fn announce(store: Arc<dyn Store>, record: SupervisorRecord) {
             Err(
                 StoreError::Unreachable { .. }
                 | StoreError::NoRoom { .. }
+                | StoreError::Damaged { .. }
                 | StoreError::Locked { .. }
                 | StoreError::CommitUnknown { .. },
             ) => {

@@ -95,10 +95,17 @@ pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunEr
     }
     let http = listener.map(|it| serve(front.clone(), it, closing.clone(), connections_max));
     let (supervisor, tasks) = tokio::select! {
-        started = Supervisor::start(settings, reload, &starting, Arc::clone(&access.tokens)) => started?,
+        started = Supervisor::start(settings, reload, &starting, Arc::clone(&access.tokens)) => match started {
+            Ok(started) => started,
+            Err(error) => {
+                starting.close_store().await;
+                return Err(error.into());
+            }
+        },
         // It waits for a database, or for what an earlier process kept: nothing is claimed yet.
         () = signals.leave() => {
             tracing::info!("asked to stop before the start was over");
+            starting.close_store().await;
             return Ok(());
         }
     };
@@ -108,12 +115,15 @@ pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunEr
     let watchdog = tokio::spawn(feed_watchdog(Arc::clone(&supervisor)));
     signals.until_asked_to_leave(&supervisor).await;
     notify(NotifyState::Stopping);
-    let left = leave(supervisor, tasks, signals).await;
+    // What it holds, its folder above all, is held until the database is closed.
+    let left = leave(Arc::clone(&supervisor), tasks, signals).await;
     closing.cancel();
     if let Some(http) = http {
         let _ = tokio::time::timeout(HTTP_CLOSES_WITHIN, http).await;
     }
     watchdog.abort();
+    starting.close_store().await;
+    drop(supervisor);
     left.map_err(|count| RunError::Abandoned { count })
 }
 

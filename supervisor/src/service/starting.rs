@@ -1,8 +1,9 @@
 //! What a start waits for: the database, and what an earlier process left in the outbox.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use muster_store::Durability;
+use muster_store::{Durability, Store};
 use tokio::sync::watch;
 
 use super::backends::{BackendError, OpenStore, open_store};
@@ -12,29 +13,54 @@ use crate::settings::Settings;
 /// How often a database that does not answer is tried.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What readiness says until the supervisor has started.
+/// What readiness says until the supervisor has started, and what must be closed however the start ends.
 #[derive(Debug)]
-pub struct Starting(watch::Sender<Readiness>);
+pub struct Starting {
+    readiness: watch::Sender<Readiness>,
+    opened: OnceLock<Arc<dyn Store>>,
+}
 
 impl Default for Starting {
     fn default() -> Self {
-        Self(watch::Sender::new(waiting("start", "the supervisor is starting".to_owned())))
+        let readiness = waiting("start", "the supervisor is starting".to_owned());
+        Self { readiness: watch::Sender::new(readiness), opened: OnceLock::new() }
     }
 }
 
 impl Starting {
     /// What it waits for at the moment.
     pub fn waits_for(&self) -> watch::Receiver<Readiness> {
-        self.0.subscribe()
+        self.readiness.subscribe()
     }
 
     pub(super) fn wait_for(&self, part: &str, detail: impl Into<String>) {
-        self.0.send_replace(waiting(part, detail.into()));
+        self.readiness.send_replace(waiting(part, detail.into()));
     }
 
     /// Opens the store of the settings, however long it takes until it answers and may be written.
     pub(super) async fn open_store(&self, settings: &Settings) -> Result<OpenStore, BackendError> {
-        self.when_store_answers(async || open_and_migrate(settings).await).await
+        self.when_store_answers(async || self.open_and_migrate(settings).await).await
+    }
+
+    async fn open_and_migrate(&self, settings: &Settings) -> Result<OpenStore, BackendError> {
+        let open = open_store(settings, Durability::Full).await?;
+        match open.store.migrate().await {
+            Ok(()) => {
+                let _ = self.opened.set(Arc::clone(&open.store));
+                Ok(open)
+            }
+            Err(error) => {
+                open.store.close().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Closes the store, if it was opened: nothing of this process asks it any more.
+    pub(super) async fn close_store(&self) {
+        if let Some(store) = self.opened.get() {
+            store.close().await;
+        }
     }
 
     /// Tries a step of the start until the store takes it: it may be away, read-only or out of connections, and
@@ -64,12 +90,6 @@ impl Starting {
             }
         }
     }
-}
-
-async fn open_and_migrate(settings: &Settings) -> Result<OpenStore, BackendError> {
-    let open = open_store(settings, Durability::Full).await?;
-    open.store.migrate().await?;
-    Ok(open)
 }
 
 fn waiting(part: &str, detail: String) -> Readiness {

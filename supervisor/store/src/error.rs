@@ -28,6 +28,18 @@ pub enum StoreError {
         /// What the database said.
         message: String,
     },
+    /// The database is damaged: what it says may be wrong, and what it is told may be lost. Nothing was written. Somebody must
+    /// restore it.
+    #[error(
+        "the {backend} database is damaged: {message}; stop every supervisor on it and restore it, as \"Backup and restore\" in \
+         OPERATIONS.md says"
+    )]
+    Damaged {
+        /// The database that was asked: `sqlite`. A server keeps what is damaged to itself, and fails for that alone.
+        backend: &'static str,
+        /// What the database said.
+        message: String,
+    },
     /// The connection was lost in mid-commit: it may have been written. Ask again ([`finalize`] and [`submit`]
     /// may simply be repeated; after a claim ask [`claimed_by`]).
     ///
@@ -111,6 +123,7 @@ impl StoreError {
         match self {
             Self::Unreachable { backend, message }
             | Self::NoRoom { backend, message }
+            | Self::Damaged { backend, message }
             | Self::Locked { backend, message, .. }
             | Self::Refused { backend, message, .. }
             | Self::StalePlan { backend, message }
@@ -129,6 +142,7 @@ impl StoreError {
             | Self::StalePlan { .. }
             | Self::Locked { .. } => true,
             Self::Refused { .. }
+            | Self::Damaged { .. }
             | Self::NotBuilt
             | Self::Incompatible { .. }
             | Self::Corrupt { .. }

@@ -84,6 +84,15 @@ pub trait SchemaStore: Debug + Send + Sync + 'static {
     /// What the database says of itself.
     async fn facts(&self) -> Result<DatabaseFacts>;
 
+    /// Looks through the file of a database that is one, for so long at most. A server looks after its own.
+    async fn check_file(&self, _patience: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    /// Closes a database that is a file, so that nothing stays beside it. Whatever is asked after this fails. A server has
+    /// nothing to close: it sees that this process is gone.
+    async fn close(&self) {}
+
     /// Prepares every statement, so that a schema somebody changed by hand, or a right that is missing, shows
     /// at once and by name.
     async fn check_statements(&self) -> Result<()>;

@@ -17,6 +17,7 @@ mod left;
 mod memory;
 mod outliving;
 mod recycling;
+mod restoring;
 mod room;
 mod rows;
 mod starts;

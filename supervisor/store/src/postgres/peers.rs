@@ -66,6 +66,7 @@ pub(super) fn no_contact(error: &StoreError) -> Answer {
     match error {
         StoreError::Unreachable { .. }
         | StoreError::NoRoom { .. }
+        | StoreError::Damaged { .. }
         | StoreError::CommitUnknown { .. }
         | StoreError::Locked { .. } => Answer::Nothing,
         StoreError::StalePlan { .. }

@@ -55,10 +55,7 @@ fn by_code(code: u32, told: &str, message: String) -> StoreError {
         code::TOO_BIG | code::CONSTRAINT | code::MISMATCH => {
             StoreError::Refused { backend, sqlstate: code.to_string(), message }
         }
-        code::CORRUPT | code::NOT_A_DATABASE => StoreError::Incompatible {
-            backend,
-            message: format!("{message}; move the file away or restore it from a copy"),
-        },
+        code::CORRUPT | code::NOT_A_DATABASE => StoreError::Damaged { backend, message },
         // JSON nested too deep for SQLite has no code of its own.
         _ if told.contains("malformed JSON") => {
             StoreError::Refused { backend, sqlstate: code.to_string(), message }

@@ -3,7 +3,11 @@
 //! All writes of the process queue up at the writing connection, so a transaction never fails for a
 //! peer's sake. The clock of leases is this process's own: nobody else opens the file.
 
+mod closing;
+#[cfg(test)]
+mod closing_tests;
 mod columns;
+mod damage;
 mod definition_edits;
 mod definitions;
 #[cfg(test)]
@@ -32,7 +36,7 @@ mod waiting;
 mod webhooks;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,6 +46,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::damage::DamageBook;
 use self::rows::WriteQuery;
 use self::writer::WriteConnection;
 use super::limits::{DisplacedBook, SweepPlaces, WorkflowBook};
@@ -82,6 +87,8 @@ impl Durability {
 /// The store in a file, for one supervisor.
 #[derive(Debug)]
 pub struct SqliteStore {
+    path: PathBuf,
+    damage: Arc<DamageBook>,
     writer: WriteConnection,
     /// For transactions that write nothing and read what the writer reads.
     looks: WriteConnection,
@@ -103,7 +110,7 @@ impl SqliteStore {
     /// Opens the file, and makes it and its folder if need be.
     ///
     /// # Errors
-    /// When the file cannot be opened or is no database.
+    /// When the file cannot be opened, is no database, or is damaged.
     pub async fn open(path: &Path, durability: Durability) -> Result<Self> {
         memory_statistics::leave_out();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -116,9 +123,11 @@ impl SqliteStore {
             backend: BACKEND,
             message: format!("cannot make the file {}: {error}", path.display()),
         })?;
+        damage::check_after_kill(path).await?;
+        let damage = Arc::<DamageBook>::default();
         // The writer comes first: it makes the file and switches it to WAL.
-        let writer = WriteConnection::open(path, durability)?;
-        let looks = WriteConnection::open_for_reading(path, durability)?;
+        let writer = WriteConnection::open(path, durability, &damage)?;
+        let looks = WriteConnection::open_for_reading(path, durability, &damage)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(false)
@@ -131,6 +140,8 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self {
+            path: path.to_owned(),
+            damage,
             writer,
             looks,
             readers,

@@ -12,10 +12,20 @@ use crate::finalized_event::unfolded;
 use crate::listing::{ListRange, Listing, states};
 use crate::{
     Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExecutionStore, LogRow, Result,
+    StoreError,
 };
 
 pub(super) fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl SqliteStore {
+    /// A statement that reads failed. Damage that it met is kept in mind.
+    pub(super) fn read_error(&self, error: sqlx::Error) -> StoreError {
+        let error = store_error(error);
+        self.damage.note(&error);
+        error
+    }
 }
 
 /// What the query finds, as records.
@@ -24,7 +34,7 @@ pub(super) async fn all<T>(
     query: SqliteQuery<'_>,
     read: fn(&SqliteRow) -> sqlx::Result<T>,
 ) -> Result<Vec<T>> {
-    let rows = query.fetch_all(&store.readers).await.map_err(store_error)?;
+    let rows = query.fetch_all(&store.readers).await.map_err(|error| store.read_error(error))?;
     rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
 }
 
@@ -34,7 +44,7 @@ pub(super) async fn one<T>(
     query: SqliteQuery<'_>,
     read: fn(&SqliteRow) -> sqlx::Result<T>,
 ) -> Result<Option<T>> {
-    let row = query.fetch_optional(&store.readers).await.map_err(store_error)?;
+    let row = query.fetch_optional(&store.readers).await.map_err(|error| store.read_error(error))?;
     row.as_ref().map(read).transpose().map_err(store_error)
 }
 

@@ -1,11 +1,13 @@
 //! The schema of the file, and what the database says of itself.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use sqlx::{Executor as _, Row as _, SqlSafeStr as _};
 
 use super::error::store_error;
-use super::{BACKEND, SqliteStore, statements};
+use super::{BACKEND, SqliteStore, damage, statements};
 use crate::migration::{Migration, missing, newest, unprepared};
 use crate::{DatabaseFacts, Result, SchemaStore};
 
@@ -65,13 +67,16 @@ impl SchemaStore for SqliteStore {
     }
 
     async fn facts(&self) -> Result<DatabaseFacts> {
+        self.damage.check()?;
         self.writer.has_room().await?;
         let mut connection = self.readers.acquire().await.map_err(store_error)?;
         let version = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await;
         Ok(DatabaseFacts {
             backend: BACKEND,
             version: version.and_then(|row| row.try_get(0)).map_err(store_error)?,
-            schema_version: schema_version(&mut connection).await?,
+            schema_version: schema_version(&mut connection)
+                .await
+                .inspect_err(|error| self.damage.note(error))?,
             schema_newest: newest(MIGRATIONS),
             may_migrate: true,
             clock_ahead: SignedDuration::ZERO,
@@ -79,6 +84,14 @@ impl SchemaStore for SqliteStore {
             connections: None,
             encrypted: None,
         })
+    }
+
+    async fn check_file(&self, patience: Duration) -> Result<()> {
+        damage::check_file(&self.path, patience).await.inspect_err(|error| self.damage.note(error))
+    }
+
+    async fn close(&self) {
+        self.close_all().await;
     }
 
     async fn check_statements(&self) -> Result<()> {

@@ -17,7 +17,10 @@ use crate::{QueueDepth, QueueUse, Result, ServedQueues, WaitingStore};
 #[async_trait]
 impl WaitingStore for SqliteStore {
     async fn queue_depth(&self) -> Result<QueueDepth> {
-        let row = sqlx::query(statements::QUEUE_DEPTH).fetch_one(&self.readers).await.map_err(store_error)?;
+        let row = sqlx::query(statements::QUEUE_DEPTH)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|error| self.read_error(error))?;
         let pending: i64 = row.try_get("pending").map_err(store_error)?;
         let oldest: Option<i64> = row.try_get("oldest").map_err(store_error)?;
         let waited = |due: i64| u64::try_from(now().as_microsecond() - due).ok().map(Duration::from_micros);
@@ -29,7 +32,7 @@ impl WaitingStore for SqliteStore {
 
     async fn queue_uses(&self) -> Result<Vec<QueueUse>> {
         let query = sqlx::query(statements::QUEUE_USES).bind(now().as_microsecond());
-        let rows = query.fetch_all(&self.readers).await.map_err(store_error)?;
+        let rows = query.fetch_all(&self.readers).await.map_err(|error| self.read_error(error))?;
         rows.iter().map(queue_use).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
@@ -38,7 +41,7 @@ impl WaitingStore for SqliteStore {
         let Some(queues) = pauses.open_queues(queues) else { return Ok(None) };
         let query = sqlx::query(statements::NEXT_DUE).bind(now().as_microsecond());
         let query = query.bind(array(queues.in_statements())?);
-        let row = query.fetch_one(&self.readers).await.map_err(store_error)?;
+        let row = query.fetch_one(&self.readers).await.map_err(|error| self.read_error(error))?;
         let due: Option<i64> = row.try_get(0).map_err(store_error)?;
         let until =
             |due: i64| Duration::from_micros(u64::try_from(due - now().as_microsecond()).unwrap_or(0));
@@ -52,7 +55,7 @@ impl WaitingStore for SqliteStore {
         let resumed = array(&self.pauses.resumed(waited_for))?;
         let query = sqlx::query(statements::AHEAD).bind(id.to_string()).bind(now().as_microsecond());
         let query = query.bind(resumed);
-        let row = query.fetch_one(&self.readers).await.map_err(store_error)?;
+        let row = query.fetch_one(&self.readers).await.map_err(|error| self.read_error(error))?;
         let ahead: i64 = row.try_get("ahead").map_err(store_error)?;
         Ok(u64::try_from(ahead).unwrap_or_default())
     }

@@ -6,14 +6,17 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
+use super::damage::DamageBook;
 use super::error::{commit_unknown, write_error};
 use super::rows::{WriteQuery, WriteRow};
-use super::{BUSY_TIMEOUT, Durability};
+use super::{BACKEND, BUSY_TIMEOUT, Durability};
 use crate::{Result, StoreError};
 
 /// Statements that stay prepared: all that are sent here, with room to spare.
@@ -25,27 +28,53 @@ const WRITES_A_PAGE: &str = "PRAGMA user_version = 0";
 /// The writing connection.
 #[derive(Debug)]
 pub(super) struct WriteConnection {
-    connection: Arc<Mutex<Connection>>,
+    /// `None` once it is closed.
+    connection: Arc<Mutex<Option<Connection>>>,
     /// There was no room for something.
     is_full: Arc<AtomicBool>,
+    damage: Arc<DamageBook>,
 }
 
 impl WriteConnection {
     /// Opens the file, makes it if need be, and switches it to WAL.
-    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
+    pub(super) fn open(path: &Path, durability: Durability, damage: &Arc<DamageBook>) -> Result<Self> {
         let connection = open(path, durability).map_err(write_error)?;
-        Ok(Self::of(connection))
+        Ok(Self::of(connection, damage))
     }
 
     /// Opens the file that is there, for transactions of the same kind that write nothing.
-    pub(super) fn open_for_reading(path: &Path, durability: Durability) -> Result<Self> {
+    pub(super) fn open_for_reading(
+        path: &Path,
+        durability: Durability,
+        damage: &Arc<DamageBook>,
+    ) -> Result<Self> {
         let connection = open(path, durability).map_err(write_error)?;
         connection.pragma_update(None, "query_only", "on").map_err(write_error)?;
-        Ok(Self::of(connection))
+        Ok(Self::of(connection, damage))
     }
 
-    fn of(connection: Connection) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)), is_full: Arc::default() }
+    fn of(connection: Connection, damage: &Arc<DamageBook>) -> Self {
+        let connection = Arc::new(Mutex::new(Some(connection)));
+        Self { connection, is_full: Arc::default(), damage: Arc::clone(damage) }
+    }
+
+    /// Closes it once its transaction is over. Nothing is asked of it after that.
+    ///
+    /// The last one of a file to be closed has what was written moved into it, and leaves nothing beside it. A file that is
+    /// damaged is left as it is: nothing is mixed into it.
+    pub(super) async fn close(&self) {
+        let Some(connection) = self.connection.lock().await.take() else { return };
+        blocking(|| {
+            if self.damage.is_damaged() {
+                let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            } else {
+                // Whoever else has the file open is not waited for; what they keep from being moved stays in the -wal.
+                let _ = connection.busy_timeout(Duration::ZERO);
+                let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+                moved.unwrap_or_else(|error| tracing::debug!(%error, "the -wal of the database stays"));
+            }
+            drop(connection);
+        });
     }
 
     /// Where there was no room for something, whether there is by now.
@@ -72,8 +101,19 @@ impl WriteConnection {
 
     async fn begin_by(&self, statement: &str) -> Result<WriteTransaction> {
         let connection = Arc::clone(&self.connection).lock_owned().await;
-        blocking(|| connection.execute_batch(statement)).map_err(write_error)?;
-        Ok(WriteTransaction { connection, is_full: Arc::clone(&self.is_full), is_open: true })
+        let connection = OwnedMutexGuard::try_map(connection, Option::as_mut).map_err(|_| closed())?;
+        let begun = blocking(|| connection.execute_batch(statement)).map_err(write_error);
+        begun.inspect_err(|error| self.damage.note(error))?;
+        let (is_full, damage) = (Arc::clone(&self.is_full), Arc::clone(&self.damage));
+        Ok(WriteTransaction { connection, is_full, damage, is_open: true })
+    }
+}
+
+/// Nobody is here to answer any more.
+fn closed() -> StoreError {
+    StoreError::Unreachable {
+        backend: BACKEND,
+        message: "it is closed, as the process is leaving".to_owned(),
     }
 }
 
@@ -93,8 +133,9 @@ fn open(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
 
 /// One transaction. Dropped before its commit it is rolled back.
 pub(super) struct WriteTransaction {
-    connection: OwnedMutexGuard<Connection>,
+    connection: OwnedMappedMutexGuard<Option<Connection>, Connection>,
     is_full: Arc<AtomicBool>,
+    damage: Arc<DamageBook>,
     is_open: bool,
 }
 
@@ -114,8 +155,9 @@ impl WriteTransaction {
         blocking(|| work(&self.connection)).map_err(write_error).inspect_err(|error| self.note(error))
     }
 
-    /// What has no room is asked again for whoever wants to know.
+    /// What has no room is asked again for whoever wants to know; damage is kept in mind.
     fn note(&self, error: &StoreError) {
+        self.damage.note(error);
         if let StoreError::NoRoom { .. } = error {
             self.is_full.store(true, Ordering::Relaxed);
         }
