@@ -1,10 +1,12 @@
 //! The dead letters of all queues that the settings say are served here, as if they were in one.
 
 use muster_intake::rabbitmq::{DeadLetter, DeadLetters, LetterChoice, ReplayError, ReplayResult};
+use muster_protocol::spelled_out;
 use muster_store::QueueStore;
 
 use super::dead::amqp_failure;
 use super::exit::CommandFailure;
+use super::output::note;
 use crate::settings::Settings;
 
 /// The dead letters of each served queue, in the order in which the settings name them.
@@ -61,7 +63,10 @@ impl ServedDeadLetters {
     ) -> Result<ReplayResult, ReplayError> {
         let mut all = ReplayResult::default();
         for queue in &self.0 {
-            let ReplayResult { replayed, reopened } = queue.replay(choice, store).await?;
+            let ReplayResult { replayed, reopened } = queue
+                .replay(choice, store)
+                .await
+                .inspect_err(|_| note_done(&format!("{} replayed", all.replayed), queue))?;
             all.replayed += replayed;
             all.reopened += reopened;
         }
@@ -72,8 +77,17 @@ impl ServedDeadLetters {
     pub(super) async fn purge(&self, choice: LetterChoice) -> Result<u32, CommandFailure> {
         let mut purged = 0;
         for queue in &self.0 {
-            purged += queue.purge(choice).await.map_err(amqp_failure)?;
+            purged += queue
+                .purge(choice)
+                .await
+                .inspect_err(|_| note_done(&format!("{purged} purged"), queue))
+                .map_err(amqp_failure)?;
         }
         Ok(purged)
     }
+}
+
+/// Says what was done before a queue failed.
+fn note_done(done: &str, failed: &DeadLetters) {
+    note(&spelled_out(&format!("{done} before queue {}, which failed", failed.queue())));
 }

@@ -15,18 +15,22 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
         return vec![DoctorFinding::ok("rabbitmq", "not used: executions wait in the database")];
     };
     let url = server.expose_secret();
-    let mut inspected = Vec::new();
+    let (mut inspected, mut failed) = (Vec::new(), Vec::new());
     for queue in settings.served_queues() {
         match inspect(settings.server(server), queue).await {
             Ok(inspection) => inspected.push((queue.as_str(), inspection)),
-            Err(error) => return vec![unusable(&mask_url(url), &error)],
+            Err(error) => failed.push(unusable(&mask_url(url), &error)),
         }
     }
-    let mut findings = findings_for(&inspected);
-    if !findings.is_empty() {
-        let first = findings.remove(0);
-        findings.insert(0, encryption::told(first, &encryption::of_url(url)));
+    let mut findings = Vec::new();
+    if !inspected.is_empty() {
+        let mut of_queues = findings_for(&inspected).into_iter();
+        findings.extend(of_queues.next().map(|first| encryption::told(first, &encryption::of_url(url))));
+        findings.extend(of_queues);
     }
+    // A broker that is away is away for all of them.
+    failed.dedup_by(|one, other| one.seen == other.seen);
+    findings.extend(failed);
     findings
 }
 

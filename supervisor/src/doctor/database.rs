@@ -20,7 +20,7 @@ const SKEW_MAX: SignedDuration = SignedDuration::from_secs(2);
 const POSTGRES_MAJOR_MIN: u32 = 13;
 /// A file is looked through for so long at most.
 const LOOK_MAX: Duration = Duration::from_secs(10);
-/// What is damaged is not mended by anything but a copy.
+/// Nothing but a copy fixes what is damaged.
 const RESTORE: &str =
     "stop its supervisors and restore it from a backup, as \"Backup and restore\" in OPERATIONS.md says";
 /// What every SQLite file begins with.

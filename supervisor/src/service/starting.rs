@@ -3,10 +3,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use muster_store::{Durability, Store};
+use muster_store::{Durability, SqliteStore, Store};
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
-use super::backends::{BackendError, OpenStore, open_store};
+use super::backends::{BackendError, OpenStore, open_store, sqlite_path};
 use crate::api::{Readiness, ReadinessPart};
 use crate::settings::Settings;
 
@@ -43,6 +44,9 @@ impl Starting {
     }
 
     async fn open_and_migrate(&self, settings: &Settings) -> Result<OpenStore, BackendError> {
+        if let Some(file) = sqlite_path(settings.database_url.expose_secret()) {
+            SqliteStore::check_after_kill(file).await?;
+        }
         let open = open_store(settings, Durability::Full).await?;
         match open.store.migrate().await {
             Ok(()) => {

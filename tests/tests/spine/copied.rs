@@ -9,12 +9,17 @@ use crate::workflows::installed;
 
 const SOON: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// Without the database, which is written to meanwhile.
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
-        let (from, to) = (entry?.path(), to.to_owned());
-        let to = to.join(from.file_name().unwrap());
-        if from.is_dir() { copy_folder(&from, &to)? } else { fs::copy(&from, &to).map(drop)? }
+        let from = entry?.path();
+        let name = from.file_name().unwrap();
+        match to.join(name) {
+            to if from.is_dir() => copy_folder(&from, &to)?,
+            _ if name.to_string_lossy().starts_with("muster.db") => {}
+            to => fs::copy(&from, &to).map(drop)?,
+        }
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ impl Records {
     pub(super) async fn store(&self) -> Result<Arc<dyn BatchStore>, CommandFailure> {
         let Some(kept) = &self.kept else { return Ok(Arc::new(MemoryStore::default())) };
         let database = kept.path().join(DATABASE_FILE);
+        SqliteStore::check_after_kill(&database).await.map_err(failed)?;
         let store = SqliteStore::open(&database, Durability::Normal).await.map_err(failed)?;
         store.migrate().await.map_err(failed)?;
         store.publish_with_commit();

@@ -69,10 +69,14 @@ async fn damage_is_kept_in_mind_until_the_next_start() {
     let store = open(&path).await;
     assert!(store.facts().await.is_ok());
     store.check_file(Duration::from_secs(60)).await.unwrap();
+    submit(&store, 1).await;
     store.damage.note(&StoreError::Damaged { backend: "sqlite", message: "torn".to_owned() });
     let error = store.facts().await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }) && error.to_string().contains("torn"), "{error}");
-    submit(&store, 1).await;
+    assert!(
+        matches!(store.forget_keys(1).await, Err(StoreError::Damaged { .. })),
+        "nothing is written to it"
+    );
     store.close().await;
     let wal = folder.path().join("muster.db-wal");
     assert!(wal.metadata().is_ok_and(|wal| wal.len() > 0), "nothing is mixed into a damaged file");

@@ -107,10 +107,18 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// Looks through a file whose last process did not close it, before anything of it is used. For whoever has it alone.
+    ///
+    /// # Errors
+    /// When it is damaged, or does not fit what is beside it.
+    pub async fn check_after_kill(path: &Path) -> Result<()> {
+        damage::check_after_kill(path).await
+    }
+
     /// Opens the file, and makes it and its folder if need be.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, or is damaged.
+    /// When the file cannot be opened or is no database.
     pub async fn open(path: &Path, durability: Durability) -> Result<Self> {
         memory_statistics::leave_out();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -123,7 +131,6 @@ impl SqliteStore {
             backend: BACKEND,
             message: format!("cannot make the file {}: {error}", path.display()),
         })?;
-        damage::check_after_kill(path).await?;
         let damage = Arc::<DamageBook>::default();
         // The writer comes first: it makes the file and switches it to WAL.
         let writer = WriteConnection::open(path, durability, &damage)?;

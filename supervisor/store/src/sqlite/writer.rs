@@ -95,7 +95,9 @@ impl WriteConnection {
     }
 
     /// Begins a transaction, with the write lock from its beginning on.
+    /// A file that is damaged is not written to: what it is told may be lost.
     pub(super) async fn begin(&self) -> Result<WriteTransaction> {
+        self.damage.check()?;
         self.begin_by("BEGIN IMMEDIATE").await
     }
 

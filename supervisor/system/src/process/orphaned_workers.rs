@@ -50,7 +50,12 @@ impl OrphanedWorkers {
     /// Whether the directory is a copy of one whose supervisor lives: what the record names is that one's.
     pub fn are_anothers(data_dir: &Path) -> bool {
         let text = std::fs::read_to_string(data_dir.join(RECORD)).unwrap_or_default();
-        let owner = text.lines().find_map(|line| OrphanRecord::parse(line.strip_prefix(OWNER_PREFIX)?));
+        // Times of start are told from the boot on: of another boot they say nothing.
+        let of_this_boot = text.lines().next() == Some(boot_id().as_str());
+        let owner = text
+            .lines()
+            .filter(|_| of_this_boot)
+            .find_map(|line| OrphanRecord::parse(line.strip_prefix(OWNER_PREFIX)?));
         owner.is_some_and(|owner| start_time(owner.id) == Some(owner.started))
     }
 

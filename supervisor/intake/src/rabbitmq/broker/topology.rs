@@ -165,7 +165,9 @@ async fn declare_queue(
 
 /// Whether a queue that was declared as a quorum queue is a stream. The broker says so in words alone.
 fn is_stream(error: &lapin::Error) -> bool {
-    is_mismatch(error) && error.to_string().contains("current is 'stream'")
+    let told = error.to_string();
+    is_mismatch(error)
+        && told.split_once("current is").is_some_and(|(_, current)| current.contains("'stream'"))
 }
 
 /// How many dead letters there are; `None` when the queue for them is not there. Nothing is made.
