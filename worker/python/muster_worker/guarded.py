@@ -12,6 +12,8 @@ from .errors import LoadTimeout
 _Loaded = TypeVar("_Loaded")
 _LIMIT_LEAST_SECONDS = 2.0
 _LAST_SECONDS = 2.0
+# Taken before they are watched: see `surroundings.touched`.
+_end_later, _cancel_end = faulthandler.dump_traceback_later, faulthandler.cancel_dump_traceback_later
 
 
 class LoadGuard:
@@ -38,7 +40,7 @@ class LoadGuard:
         interrupt.limit_load(self._seconds)
         if self._seconds is not None:
             # For C code that does not come back to Python. It says where it was, and ends the process.
-            faulthandler.dump_traceback_later(self._seconds + _LAST_SECONDS, exit=True, file=2)
+            _end_later(self._seconds + _LAST_SECONDS, exit=True, file=2)
         try:
             return load()
         except interrupt.TookTooLong as error:
@@ -48,5 +50,5 @@ class LoadGuard:
             raise LoadTimeout(text).with_traceback(error.__traceback__) from None
         finally:
             interrupt.limit_load(None)
-            faulthandler.cancel_dump_traceback_later()
+            _cancel_end()
             os._exit = leave

@@ -158,7 +158,7 @@ class Registry:
             return entry.definition
         if entry is not None and self._is_there(entry.path):
             path = entry.path
-            module = self._guard.load(path, lambda: self._module(path))
+            module = self._guarded(path)
             if self._read_from.get(entry.path) is not module:
                 self._read(entry.path, module)
         elif entry is not None:
@@ -193,7 +193,7 @@ class Registry:
             raise Rejection(f"there is no file {source.path!r} in the workflows folder {library.root}")
         if not path.endswith(".py"):
             raise Rejection(f"{source.path!r} is not a Python file; this worker runs .py files")
-        return lambda: pick(self._guard.load(path, lambda: self._module(path)), source.function, source.path, workflow)
+        return lambda: pick(self._guarded(path), source.function, source.path, workflow)
 
     def _find_inline(self, workflow: str, source: Inline) -> Job:
         if source.language.lower() not in ("", "python", "py", "python3"):
@@ -232,14 +232,26 @@ class Registry:
         seen = self._slow.get(path)
         return seen is None or seen != digest_at(path)
 
+    def _guarded(self, path: str) -> ModuleType:
+        """The module of a file. Where nothing is to be done for it, nothing is to be guarded."""
+        module = None if hooks.are_waiting() else self._need_library().current(path)
+        if module is None:
+            return self._guard.load(path, lambda: self._module(path))
+        return self._reaching(path, module)
+
     def _module(self, path: str) -> ModuleType:
         library = self._need_library()
-        module = library.module(path)
-        if self._read_from.get(path) is not module:
-            for definition in definitions_in(module):
-                definition.reach = partial(library.reach, path)
+        module = self._reaching(path, library.module(path))
         if self._with_hooks and hooks.are_waiting():
             hooks.start_worker(partial(library.reach, path))
+        return module
+
+    def _reaching(self, path: str, module: ModuleType) -> ModuleType:
+        """The module, whose workflows are told what their file imports."""
+        if self._read_from.get(path) is not module:
+            library = self._need_library()
+            for definition in definitions_in(module):
+                definition.reach = partial(library.reach, path)
         return module
 
     def _load_file(self, path: str) -> None:
@@ -247,7 +259,7 @@ class Registry:
         if not mentions_sdk(path):
             return
         try:
-            module = self._guard.load(path, lambda: self._module(path))
+            module = self._guarded(path)
         except Cancelled:
             raise
         except BaseException as error:
