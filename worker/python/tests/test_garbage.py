@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, List
 
 import pytest
 from muster_worker.wire.messages import Call, Finished, Idle, Inline, Log
+from muster_worker.wire.messages import Path as Source
 from supervisor import Worker
 
 LEAVING = """
@@ -103,10 +105,9 @@ def test_what_is_kept_is_not_frozen(tmp_path: Path) -> None:
     with Worker(tmp_path) as worker:
         for workflow in ("keep", "look", "let_go"):
             worker.run(workflow)
-        for _ in range(200):
-            if worker.run("look").result == [True]:
-                return
-        raise AssertionError("what was let go of is still there")
+        end = time.monotonic() + 30
+        while worker.run("look").result != [True]:
+            assert time.monotonic() < end, "what was let go of is still there"
 
 
 def test_what_a_file_was_before_it_changed_is_let_go_of(tmp_path: Path) -> None:
@@ -118,6 +119,36 @@ def test_what_a_file_was_before_it_changed_is_let_go_of(tmp_path: Path) -> None:
         file.write_text(text % 22)
         worker.run("look")
         assert worker.run("look").result == [22, True]
+
+
+@pytest.mark.parametrize("first", ["import colorsys, wave", "pass"])
+def test_what_inline_code_kept_is_let_go_of(worker: Worker, first: str) -> None:
+    code = "import sys, weakref\nclass Kept: pass\nkept = Kept()\nsys.muster_test = weakref.ref(kept)\ndef main(params):\n    %s\n"
+    assert worker.code(code % first).kind == "Succeeded"
+    assert worker.code("import sys\ndef main(params):\n    return sys.muster_test() is None\n").result
+
+
+def test_what_a_run_kept_and_loaded_is_let_go_of_when_another_loads(worker: Worker) -> None:
+    keeping = "import sys, weakref\nclass Kept: pass\ndef main(params):\n    import colorsys\n    sys.kept = [Kept()]; sys.kept.append(sys.kept)\n    sys.muster_test = weakref.ref(sys.kept[0])\n"
+    assert worker.code(keeping).kind == "Succeeded"
+    assert worker.code("import sys\ndef main(params):\n    import wave\n    del sys.kept\n").kind == "Succeeded"
+    assert worker.code("import sys\ndef main(params):\n    return sys.muster_test() is None\n").result
+
+
+def test_what_became_old_in_a_run_is_collected_after_it(worker: Worker) -> None:
+    old = LEAVING + "    left = Left(); gc.collect(); gc.collect(1)\n"
+    messages: List[Any] = []
+    for _ in range(4):
+        worker.start("inline", source=Inline("", old.encode()))
+        messages += until_idle(worker)
+    assert [lines(messages, run) for run in (1, 2, 3)] == [["logged", "printed", "Closed"]] * 3
+
+
+def test_a_run_by_its_file_costs_no_collection_of_all(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("import gc\ndef run(params):\n    return gc.get_stats()[2]['collections']\n")
+    with Worker(tmp_path) as worker:
+        seen = [worker.run("", source=Source("one.py", "run")).result for _ in range(200)]
+    assert seen[-1] - seen[100] < 50, seen
 
 
 def test_what_was_loaded_is_not_walked_again(worker: Worker) -> None:

@@ -10,11 +10,13 @@ Not put back is what nobody can tell from work: globals of modules, caches, monk
 from __future__ import annotations
 
 import contextvars
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable, Tuple, TypeVar
 
 from .. import identity, logs, on_import, temporary
 from ..current import carried
+from ..hooks import INLINE_MODULE
 from . import timers
 from .aspect import Aspect, CannotPutBack
 from .environment import Environment
@@ -115,6 +117,8 @@ class Surroundings:
     def collect(self, execution: Execution) -> None:
         """Collects what the execution left. What its finalizers log is of it, and their calls are refused: it is closed."""
         _set_carried(execution)
+        # Else it would be there until the next one of its kind, and frozen if the run has loaded something.
+        sys.modules.pop(INLINE_MODULE, None)
         try:
             self._garbage.collect()
         finally:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import AbstractSet
+from typing import AbstractSet, Tuple
 
 # Taken before they are watched: see `touched`.
-_collect, _freeze, _unfreeze, _count = gc.collect, gc.freeze, gc.unfreeze, gc.get_count
+_collect, _freeze, _unfreeze, _stats = gc.collect, gc.freeze, gc.unfreeze, gc.get_stats
 _monotonic = time.monotonic
 _MOVING = frozenset(("freeze", "unfreeze"))
 _YOUNG, _ALL = 1, 2
@@ -31,8 +31,8 @@ class Garbage:
         self.takes_long = False
         """True when nobody should wait for `collect`."""
         self._has_loaded = False
-        self._old = 0
-        """Tells whether something became old meanwhile."""
+        self._old = (0, 0)
+        """How often was collected what makes the rest old. Tells whether something became old meanwhile."""
         self._seconds = 0.0
         """What it took last to collect all that is not frozen."""
         self._due = 0.0
@@ -56,18 +56,18 @@ class Garbage:
 
     def collect(self) -> None:
         """Collects what the run has left: all that is new, and what is old as often as the time allows."""
-        if _monotonic() >= self._due or _count()[_ALL] != self._old or self._touched or self._has_loaded:
+        if _monotonic() >= self._due or _collections() != self._old or self._touched or self._has_loaded:
             self._collect_all()
-        # Also after the other: it leaves another count than a run that collects all by itself.
         if _collect(_YOUNG):
             _collect_again(_YOUNG)
-        self._old = _count()[_ALL]
+        self._old = _collections()
 
     def _collect_all(self) -> None:
         began, was_moved = _monotonic(), not _MOVING.isdisjoint(self._touched)
         if began < self._due and self._seconds > _LONG_SECONDS and not (was_moved or self._has_loaded):
             return
-        if was_moved:
+        if was_moved or self._has_loaded:
+            # Also what a run before had loaded, and is of no use any more.
             _unfreeze()
         if _collect():
             _collect_again(_ALL)
@@ -77,6 +77,11 @@ class Garbage:
         self.takes_long = self._seconds > _LONG_SECONDS
         if was_moved or self._has_loaded:
             self.freeze()
+
+
+def _collections() -> Tuple[int, int]:
+    _, young, all_of_it = _stats()
+    return young["collections"], all_of_it["collections"]
 
 
 def _collect_again(generation: int) -> None:
