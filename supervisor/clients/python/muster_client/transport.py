@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, AsyncIterator, Iterator, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, AsyncIterator, Iterator, TypeVar
 import httpx
 
 from .errors import MusterError
+from .locks import lock_of_process
 from .steps import ANSWER_SECONDS, Answer, Crowd, Pause, Plan, Request, Unreachable, problem_of, refusal
 from .tokens import given_token, is_of_this_machine, token_of, url_of
 from .version import __version__
@@ -21,9 +21,8 @@ T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
 _CONNECTIONS: dict[str, int | None] = {"questions": 16, "waits": 64, "streams": None}
 """How many there are for what. Questions that wait, and streams, take none from those that are answered at once."""
-_making = threading.Lock()
 _of_parents: list[Any] = []
-"""What was opened by another process or in a loop that is closed. Kept: at its end it would speak to whom it belongs to."""
+"""What was opened by another process. Kept: at its end it would speak to whom it belongs to."""
 _PROBE = Request("GET", "/api/openapi.json", {})
 
 
@@ -125,7 +124,7 @@ class Transport:
     def _pools(self) -> dict[str, httpx.Client]:
         """Those of this process: on what its parent has opened, each would read the answers of others."""
         if self._process != os.getpid():
-            with _making:
+            with lock_of_process():
                 if self._process != os.getpid():
                     _of_parents.append(self._http)
                     self.crowd = Crowd(_CONNECTIONS["waits"])
@@ -217,7 +216,9 @@ class AsyncTransport:
         """Those of this process, and of the loop that runs: what a loop has opened is of no use when that is closed."""
         loop = asyncio.get_running_loop()
         if self._process != os.getpid() or (self._loop is not None and self._loop is not loop and self._loop.is_closed()):
-            _of_parents.append(self._http)
+            if self._process != os.getpid():
+                _of_parents.append(self._http)
+            # Else their sockets are closed with them: nobody can close them in a loop that is closed.
             self._loop, self.crowd = None, Crowd(_CONNECTIONS["waits"])
             self._connect()
         if self._loop is None:

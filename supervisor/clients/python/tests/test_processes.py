@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import signal
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Iterator
 
 import pytest
 
-from muster_client import AsyncClient, Client, MusterError
+from muster_client import AsyncClient, Client, MusterError, shared_client
+from muster_client.locks import lock_of_process
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -72,6 +76,41 @@ def test_coroutines_in_one_loop_after_another(url: str) -> None:
 
     assert [asyncio.run(ask()) for _ in range(3)] == ["one"] * 3
     asyncio.run(client.close())
+
+
+def test_many_loops_one_after_another_leave_nothing_open(url: str) -> None:
+    client = AsyncClient(url, "token")
+
+    async def ask() -> str:
+        return (await client.get("one")).execution_id
+
+    asyncio.run(ask())
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        asyncio.run(ask())
+    gc.collect()
+    # The server is of this process too, and has the other ends until it sees that they are closed.
+    end = time.monotonic() + 10
+    while len(os.listdir("/proc/self/fd")) > before + 10:
+        assert time.monotonic() < end, before
+        time.sleep(0.05)
+    asyncio.run(client.close())
+
+
+def test_a_process_that_was_forked_while_a_thread_made_a_client(url: str) -> None:
+    client = Client(url, "token")
+    client.get("parent")
+    with lock_of_process():
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            try:
+                shared_client()
+                os._exit(0 if client.get("child").execution_id == "child" else 1)
+            finally:
+                os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    client.close()
 
 
 def test_coroutines_of_two_loops_at_once_are_told_what_to_do(url: str) -> None:
