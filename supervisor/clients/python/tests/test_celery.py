@@ -326,6 +326,8 @@ def test_what_a_task_and_the_module_do_not_have_is_refused_with_what_to_write_in
     for name, instead in {"children": "send the next one", "date_done": "completed_at", "name": r"\.workflow", "args": r"\.parameters", "then": "webhook"}.items():
         with pytest.raises(UnsupportedOption, match=f"^{name} of a result is not supported: .*{instead}"):
             getattr(AsyncResult("1"), name)
+    # Code that asks whether there is one is answered.
+    assert not hasattr(AsyncResult("1"), "name") and getattr(AsyncResult("1"), "children", None) is None and not hasattr(one, "apply")
     with pytest.raises(ImportError):
         exec("from muster_worker.celery import nonsense")
 

@@ -7,6 +7,10 @@ class UnsupportedOption(TypeError):
     """An option of Celery's that Muster does not have, or not with this value. The message says what to write instead."""
 
 
+class UnsupportedName(UnsupportedOption, AttributeError):
+    """What a task or a result of Celery's has and ours has not: `hasattr` is False of it, and `getattr` has its default."""
+
+
 _NO_CHAINS = "chains, groups and chords are out: send the next one with delay, from the task that is over"
 _NO_APP = "there is no app: @shared_task does without one, and its configuration is the supervisor's settings"
 _LOGGER = "write logging.getLogger(__name__): what it logs is the execution's log"

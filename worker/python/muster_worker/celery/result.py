@@ -6,7 +6,7 @@ from typing import Any, NoReturn, Optional
 
 from ..current import current_or_none
 from ..submitting import need_client
-from .errors import OUT_OF_RESULT, UnsupportedOption
+from .errors import OUT_OF_RESULT, UnsupportedName, UnsupportedOption
 
 _STATES = {"RUNNING": "STARTED", "SUCCESS": "SUCCESS", "FAILED": "FAILURE", "TIMEOUT": "FAILURE", "CANCELLED": "REVOKED"}
 
@@ -32,7 +32,7 @@ class AsyncResult:
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in OUT_OF_RESULT:
-            raise UnsupportedOption(f"{name} of a result is not supported: {OUT_OF_RESULT[name]}")
+            raise UnsupportedName(f"{name} of a result is not supported: {OUT_OF_RESULT[name]}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property

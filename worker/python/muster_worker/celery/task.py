@@ -13,7 +13,7 @@ from ..hints import signature_of
 from ..policy import policy_of
 from ..submitting import need_client, params_of_call
 from ..workflow import Definition, mark_as
-from .errors import OUT_OF_TASK, MaxRetriesExceededError, Retry, UnsupportedOption
+from .errors import OUT_OF_TASK, MaxRetriesExceededError, Retry, UnsupportedName, UnsupportedOption
 from .options import delay_of, refuse_others, window_of
 from .result import AsyncResult
 
@@ -71,7 +71,7 @@ class Task:
 
     def __getattr__(self, name: str) -> Any:
         if name in OUT_OF_TASK:
-            raise UnsupportedOption(f"{name} of a task is not supported: {OUT_OF_TASK[name]}")
+            raise UnsupportedName(f"{name} of a task is not supported: {OUT_OF_TASK[name]}")
         raise AttributeError(f"a task has no {name!r}")
 
     def delay(self, *args: Any, **kwargs: Any) -> AsyncResult:
