@@ -79,6 +79,27 @@ def test_a_timer_that_would_end_the_next_run_ends_the_worker(worker: Worker) -> 
     worker.stderr_with("cannot be put back: C code left a timer that ends the process by signal 14; this worker leaves")
 
 
+TIMER = (
+    "import ctypes\nc, timer = ctypes.CDLL(None), ctypes.c_void_p()\ndef make(signum):\n"
+    "    c.timer_create(1, (ctypes.c_int * 16)(0, 0, signum), ctypes.byref(timer))\n    c.timer_settime(timer, 0, (ctypes.c_long * 4)(0, 0, 30, 0), None)\n"
+    "    assert timer.value is not None or f'signal: {signum}/' in open('/proc/self/timers').read()\n"
+)
+
+
+@pytest.mark.parametrize("name", ["SIGCHLD", "SIGWINCH", "SIGURG", "SIGCONT"])
+def test_a_timer_whose_signal_is_ignored_ends_no_worker(worker: Worker, name: str) -> None:
+    assert worker.code(f"{TIMER}import signal\ndef main(params):\n    make(signal.{name})\n").kind == "Succeeded"
+    assert worker.code("def main(params):\n    return open('/proc/self/timers').read().count('signal: ')\n").result == 1
+
+
+def test_a_timer_of_what_was_loaded_ends_no_worker_and_another_does(tmp_path: Path) -> None:
+    (tmp_path / "timing.py").write_text(f"{TIMER}make(14)\nfrom muster_worker import workflow\n@workflow\ndef again():\n    make(14)\n")
+    with Worker(tmp_path) as worker:
+        assert [worker.run("conformance.echo", {"n": n}).result for n in range(3)] == [{"n": n} for n in range(3)]
+        assert worker.run("again").kind == "Succeeded"
+        assert worker.expect(Goodbye).reason == "its process cannot be put back as it was"
+
+
 @pytest.mark.parametrize("name", FOR_GOOD)
 def test_what_stays_as_long_as_the_process_ends_the_worker(worker: Worker, name: str) -> None:
     spoil, why = FOR_GOOD[name]

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Callable, Tuple, TypeVar
 from .. import identity, logs, on_import, temporary
 from ..current import carried
 from ..hooks import INLINE_MODULE
-from . import timers
 from .aspect import Aspect, CannotPutBack
 from .environment import Environment
 from .faults import Faults
@@ -32,6 +31,7 @@ from .process import Process
 from .rank import Rank
 from .registries import Registries
 from .signals import Signals
+from .timers import Timers
 from .touched import Touched
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Surroundings:
         self._numbers = Numbers(note)
         self._registries = Registries(note)
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
-        self._glance = Glance()
+        self._glance, self._timers = Glance(), Timers()
         self._environment, self._builtins = Environment(note), Builtins()
         temporary.watch()
         self._aspects: Tuple[Aspect, ...] = (self._builtins, self._environment, Interpreter(), self._loggers, self._libraries)
@@ -70,6 +70,7 @@ class Surroundings:
                 aspect.note()
             self._numbers.note(self._context)
             self._registries.note()
+            self._timers.note()
             self._settle()
             self._garbage.freeze()
             on_import.around_imports(self._import)
@@ -99,6 +100,7 @@ class Surroundings:
         if folder is not None:
             self._environment.own(temporary.VARIABLE, folder)
         self._process.be_born()
+        self._timers.be_born()
         self._numbers.seed_anew()
 
     def outside_of_runs(self, function: Callable[[], None]) -> None:
@@ -139,7 +141,7 @@ class Surroundings:
             self._process.look_at_limits()
             self._signals.put_back()
             self._libraries.put_back()
-            timers.refuse_deadly()
+            self._timers.refuse_deadly()
         temporary.forget()
 
     def _put_all_back(self) -> None:
@@ -157,7 +159,7 @@ class Surroundings:
             names = " and ".join(sorted(self._touched.for_good))
             raise CannotPutBack(f"it called {names}, which stays as long as the process")
         if self._touched.has_foreign_code():
-            timers.refuse_deadly()
+            self._timers.refuse_deadly()
         self._settle()
 
     def _settle(self) -> None:

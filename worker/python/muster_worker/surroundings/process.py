@@ -43,7 +43,7 @@ class Process:
             _set_limit(*self._limits.popitem())
 
     def look_at_limits(self) -> None:
-        """Puts back what C code, or another process, has set past `resource`."""
+        """Puts back what was set past `resource`: by C code, or by another process, which nobody can tell apart."""
         for which, wanted in self._known_limits.items():
             if _getrlimit(which) != wanted:
                 _set_limit(which, wanted)
