@@ -44,6 +44,10 @@ export class Host {
   #inline = new Set();
   /** @type {UserThread | null} */
   #thread = null;
+  /** The thread while it has the execution; another may be loading files meanwhile, and is not to be ended for it. */
+  #running = null;
+  /** How the execution that is on was told to end; null when it was not. */
+  #cancellation = null;
   #loading;
   #readsTypeScript = false;
   #hooks = new HookFiles();
@@ -195,6 +199,7 @@ export class Host {
   /** Runs one execution. Resolves with its outcome, or with `died` when the thread ended under it. */
   async execute(execution, onMessage) {
     this.#isToEnd = false;
+    this.#cancellation = null;
     for (let tried = 0; tried < THREADS_MAX && !this.#isToEnd; tried++) {
       const ended = await this.#execute(execution, onMessage);
       if (ended.unfit === undefined) return ended;
@@ -206,7 +211,8 @@ export class Host {
 
   async #execute(execution, onMessage) {
     let importing = null;
-    const ended = await this.#thread.execute(execution, (message) => {
+    this.#running = this.#thread;
+    const ending = this.#running.execute(execution, (message) => {
       switch (message.type) {
         case "importing":
           importing = { file: message.file, timer: this.#limitLoading(message.file, this.#loading.importMs) };
@@ -219,6 +225,10 @@ export class Host {
           return onMessage(message);
       }
     });
+    // The thread before this one was told, and is gone.
+    if (this.#cancellation !== null) this.#running.cancel(...this.#cancellation);
+    const ended = await ending;
+    this.#running = null;
     this.isProcessWorn ||= this.#thread?.isProcessWorn ?? false;
     if (importing !== null) this.#importEnded(importing, ended);
     if (ended.outcome?.type === "Failed") ended.outcome.error = await withPlace(ended.outcome.error, () => this.#sourcesOf(execution));
@@ -240,8 +250,10 @@ export class Host {
     this.#thread?.post(message);
   }
 
+  /** Tells the execution, on whatever thread it is or will be. */
   cancel(run, reason, message) {
-    this.#thread?.cancel(run, reason, message);
+    this.#cancellation = [run, reason, message];
+    this.#running?.cancel(...this.#cancellation);
   }
 
   /** What the thread's event loop waits for; null when it does not answer. */
@@ -249,9 +261,9 @@ export class Host {
     return this.#thread === null ? null : this.#thread.resources(waitMs);
   }
 
-  /** Ends the thread under its execution, which then resolves with `died`. */
+  /** Ends the thread under its execution, which then resolves with `died`; it goes to no other thread. */
   terminate() {
     this.#isToEnd = true;
-    this.#thread?.terminate();
+    this.#running?.terminate();
   }
 }

@@ -9,6 +9,9 @@ const TERMINATE_MS = 300;
 /** So long it may take to take an execution up: what the ones before left behind may keep it busy, or have made it deaf. */
 const TAKE_UP_MS = 1000;
 const TOO_BUSY = `what executions before left behind kept the thread from the next one for ${TAKE_UP_MS / 1000} s`;
+/** And so long on a thread that none was on: it has things to prepare, for which a busy machine may have little time. */
+const FIRST_TAKE_UP_MS = 5000;
+const FIRST_TOO_BUSY = `what the workflow files do on their own kept the thread from its first execution for ${FIRST_TAKE_UP_MS / 1000} s`;
 
 /** A thread of user code, from its start to its end. */
 export class UserThread {
@@ -19,6 +22,8 @@ export class UserThread {
   isDead = false;
   /** True once it was told to end. */
   isTerminated = false;
+  /** True once it took an execution up. */
+  #isUsed = false;
   #worker;
   #flags;
   #isDebugged;
@@ -77,7 +82,8 @@ export class UserThread {
   async execute(execution, listen) {
     const { run } = execution;
     Atomics.store(this.#flags, OFFERED, run);
-    const impatience = this.#isDebugged ? null : setTimeout(() => this.#withdraw(run) && this.#onMessage({ type: "unfit", run, reason: TOO_BUSY }), TAKE_UP_MS);
+    const [patienceMs, reason] = this.#isUsed ? [TAKE_UP_MS, TOO_BUSY] : [FIRST_TAKE_UP_MS, FIRST_TOO_BUSY];
+    const impatience = this.#isDebugged ? null : setTimeout(() => this.#withdraw(run) && this.#onMessage({ type: "unfit", run, reason }), patienceMs);
     const ended = await this.converse({ type: "execute", ...execution }, (message, done) => {
       if (message.run !== undefined && message.run !== run) return;
       if (message.type === "unfit") return done({ unfit: message.reason });
@@ -86,6 +92,7 @@ export class UserThread {
       done({ outcome: message.outcome });
     });
     clearTimeout(impatience);
+    this.#isUsed = true;
     const isInnocent = ended.died !== undefined && !this.isTerminated && this.#withdraw(run);
     return isInnocent ? { unfit: `what executions before left behind ended the thread (${ended.died.message})` } : ended;
   }

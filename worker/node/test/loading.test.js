@@ -9,9 +9,9 @@ import { folderOf, run, write } from "./terminal.js";
 const REGISTER = 'import { workflow } from "muster-worker";\n';
 const GOOD = `${REGISTER}workflow("good", () => "good");`;
 
-async function withFolder(files, action) {
+async function withFolder(files, action, loadSeconds = 0.5) {
   const folder = folderOf(files);
-  const worker = await Supervisor.start({ workflowsDir: folder, config: { worker_load_seconds: 0.5 } });
+  const worker = await Supervisor.start({ workflowsDir: folder, config: { worker_load_seconds: loadSeconds } });
   try {
     await action(worker, folder);
   } finally {
@@ -121,6 +121,29 @@ test("an execution may take longer than its file may take to be loaded", () =>
     assert.equal((await worker.run("slow")).kind, "Succeeded");
     assert.equal((await worker.run("slow")).kind, "Succeeded");
   }));
+
+test("a cancel while a thread is replaced costs no file that the new one loads", () =>
+  withFolder(
+    { "slow.js": `${REGISTER}import { setTimeout as timer } from "node:timers/promises"; await timer(500); workflow("slow", () => "slow");` },
+    async (worker) => {
+      await worker.code("export default () => { setImmediate(() => { for (;;); }); };");
+      const run = worker.start("conformance.echo");
+      await worker.expect("Started");
+      assert.match((await worker.expect("Log")).records[0].message, /the worker's thread is replaced/);
+      worker.cancel(run);
+      const cancelled = await worker.finish();
+      assert.deepEqual([cancelled.kind, cancelled.late], ["Cancelled", []]);
+      assert.equal((await worker.run("slow")).result, "slow");
+    },
+    10,
+  ));
+
+test("a fresh thread that is slow to take its first execution up is not replaced", () =>
+  withFolder({ "busy.js": `${REGISTER}setTimeout(() => { const end = Date.now() + 2000; while (Date.now() < end); }, 100); workflow("busy", () => 1);` }, async (worker) => {
+    await new Promise((done) => setTimeout(done, 200));
+    const run = await worker.run("conformance.echo", 1);
+    assert.deepEqual([run.result, run.late], [1, []]);
+  }, 10));
 
 test("a file with the name of a package shadows it for nobody", () =>
   withFolder(
