@@ -36,9 +36,9 @@ export class Intrinsics {
 
   /** False when something does not let itself be put back. Needs nothing that a run could have replaced. */
   putBack() {
-    this.#lazy.putBack();
+    if (!this.#lazy.putBack()) return false;
     if (this.#isSame()) return true;
-    this.#lazy.putBack(true);
+    if (!this.#lazy.putBack(true)) return false;
     for (let at = 0; at < this.#all.length; at++) this.#all[at].putBack();
     if (!this.#all.every((kept) => kept.isExact())) return false;
     this.#tampering.isNoticed = false;

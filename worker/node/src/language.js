@@ -4,8 +4,13 @@ import { Kept } from "./kept.js";
 
 const { getOwnPropertyDescriptor, getPrototypeOf, ownKeys } = Reflect;
 
-/** Keys that nobody has by nature, and that change what the language does with everything. */
-const CHANGING = [Symbol.toPrimitive, Symbol.isConcatSpreadable, Symbol.toStringTag];
+/** Keys that change what the language, or Node, does with everything that has them, and whose they are by nature or by mistake. */
+const CHANGING = [
+  ...Object.getOwnPropertyNames(Symbol).map((name) => Symbol[name]).filter((value) => typeof value === "symbol"),
+  Symbol.for("nodejs.util.inspect.custom"),
+  Symbol.for("nodejs.util.promisify.custom"),
+];
+const CHANGED = [Object.prototype, Array.prototype, Function.prototype];
 
 /** The names of the language's globals. They are not enumerable, but neither are Node's constructors, which are loaded when they are first looked at. */
 export function namesOfLanguage() {
@@ -35,7 +40,7 @@ function howToKeep(object) {
   // What its other properties tell is of the last match.
   if (object === RegExp) return { keys: ["prototype", Symbol.species, "escape"] };
   if (object === Error) return { extra: ["prepareStackTrace", "stackTraceLimit"] };
-  if (object === Object.prototype || object === Array.prototype) return { extra: CHANGING };
+  if (CHANGED.includes(object)) return { extra: CHANGING };
   // What is added to a constructor is as a global that somebody makes.
   return { noticesNew: typeof object !== "function" || object === Function.prototype };
 }

@@ -11,13 +11,15 @@ function settings() {
   const dns = getBuiltinModule("dns");
   const net = getBuiltinModule("net");
   const stream = getBuiltinModule("stream");
-  const { setServers } = dns;
+  const { promises, setServers } = dns;
+  const { setServers: setServersOfPromises } = promises;
   return [
     { read: dns.getDefaultResultOrder, setBack: dns.setDefaultResultOrder },
     { read: net.getDefaultAutoSelectFamily, setBack: net.setDefaultAutoSelectFamily },
     { read: net.getDefaultAutoSelectFamilyAttemptTimeout, setBack: net.setDefaultAutoSelectFamilyAttemptTimeout },
     // It is another function whenever other servers were set; to ask it takes longer than all else.
     { read: () => dns.getServers, look: () => dns.getServers(), setBack: (servers) => setServers(servers) },
+    { read: () => promises.getServers, look: () => promises.getServers(), setBack: (servers) => setServersOfPromises(servers) },
     { read: () => stream.getDefaultHighWaterMark(false), setBack: (size) => stream.setDefaultHighWaterMark(false, size) },
     { read: () => stream.getDefaultHighWaterMark(true), setBack: (size) => stream.setDefaultHighWaterMark(true, size) },
     { read: () => sourceMapsEnabled?.get?.call(process) ?? false, setBack: setSourceMapsEnabled },

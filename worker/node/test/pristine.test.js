@@ -80,6 +80,12 @@ const LEAKS = {
   "what files are modules": ["require.extensions['.wrong'] = () => {}", "'.wrong' in (await import('node:module')).default._extensions", false],
   "that stacks follow source maps": ["process.setSourceMapsEnabled(true)", "process.sourceMapsEnabled ?? false", false],
   "an environment from a file": [`process.loadEnvFile(${JSON.stringify(ENV_FILE)})`, "process.env.OF_A_FILE ?? null", null],
+  "how names are resolved by promises": ["require('node:dns').promises.setServers(['192.0.2.1'])", "(await import('node:dns')).promises.getServers().includes('192.0.2.1')", false],
+  "that a global of Node's is gone": ["delete globalThis.Blob; Array.prototype.every = Array.prototype[Symbol.iterator] = null", "typeof globalThis.Blob", "function"],
+  "a getter in the place of one": ["Object.defineProperty(globalThis, 'MessageEvent', { get() { throw new Error('wrong'); }, configurable: true })", "typeof MessageEvent", "function"],
+  "that everything iterates": ["Object.prototype[Symbol.iterator] = function* () { yield 'wrong'; }", "Symbol.iterator in {}", false],
+  "how every list is split and shown": ["Array.prototype[Symbol.split] = Array.prototype[Symbol.for('nodejs.util.inspect.custom')] = () => 'wrong'", "[Symbol.split in [], (await import('node:util')).inspect([1])]", [false, "[ 1 ]"]],
+  "what every function is as a text": ["Function.prototype[Symbol.toPrimitive] = () => 'wrong'", "`${() => 1}`", "() => 1"],
   "the store of a context": ["(globalThis.store ??= new (require('node:async_hooks').AsyncLocalStorage)()).enterWith('wrong')", "globalThis.store.getStore() ?? null", null],
 };
 
@@ -108,6 +114,7 @@ for (const change of [
   "Object.preventExtensions(Array.prototype)",
   "Object.defineProperty(Object.prototype, 'stranger', { value: 1 })",
   "Object.defineProperty(Promise.prototype, 'stranger', { value: 1, enumerable: true })",
+  "Object.defineProperty(globalThis, 'Blob', { value: 1, configurable: false })",
   "Object.defineProperty(process, 'env', { value: {}, writable: false, configurable: false })",
 ]) {
   test(`what cannot be put back costs the thread, not the next execution: ${change}`, async () => {
@@ -119,8 +126,10 @@ for (const change of [
 }
 
 test("what the files of the folder set up while they are loaded stays", async () => {
-  const extend = (name) => `process.env.OF_${name} = "1"; Array.prototype.of${name} = () => "${name}"; process.on("exit", () => {});`;
-  const result = (name) => `[process.env.OF_${name}, [].of${name}(), process.listenerCount("exit") > 0]`;
+  const POLYFILLED = { named: "FormData", plain: "Blob" };
+  const extend = (name) => `process.env.OF_${name} = "1"; Array.prototype.of${name} = () => "${name}"; process.on("exit", () => {});
+    Object.defineProperty(globalThis, "${POLYFILLED[name]}", { value: "${name}", writable: true, configurable: true });`;
+  const result = (name) => `[process.env.OF_${name}, [].of${name}(), process.listenerCount("exit") > 0, ${POLYFILLED[name]}]`;
   const folder = folderOf({
     "named.js": `import { workflow } from "muster-worker"; ${extend("named")} workflow("named", () => ${result("named")});`,
     "plain.js": `${extend("plain")} export default () => ${result("plain")};`,
@@ -129,8 +138,8 @@ test("what the files of the folder set up while they are loaded stays", async ()
   const other = await Supervisor.start({ workflowsDir: folder });
   try {
     for (let round = 0; round < 3; round++) {
-      assert.deepEqual((await other.run("named")).result, ["1", "named", true]);
-      assert.deepEqual((await other.run("plain")).result, ["1", "plain", true]);
+      assert.deepEqual((await other.run("named")).result, ["1", "named", true, "named"]);
+      assert.deepEqual((await other.run("plain")).result, ["1", "plain", true, "plain"]);
       assert.equal((await other.run("leak")).kind, "Succeeded");
     }
   } finally {
