@@ -127,6 +127,7 @@ test("a cancel while a thread is replaced costs no file that the new one loads",
     { "slow.js": `${REGISTER}import { setTimeout as timer } from "node:timers/promises"; await timer(500); workflow("slow", () => "slow");` },
     async (worker) => {
       await worker.code("export default () => { setImmediate(() => { for (;;); }); };");
+      await new Promise((done) => setTimeout(done, 100));
       const run = worker.start("conformance.echo");
       await worker.expect("Started");
       assert.match((await worker.expect("Log")).records[0].message, /the worker's thread is replaced/);
