@@ -241,7 +241,9 @@ for (const launcher of ["shell", "node"]) {
   });
 
   fresh("SIGTERM ends user code that hangs in native code, with its child", async (worker) => {
-    const run = await worker.startCode("import { execSync } from 'node:child_process';\nexport default () => execSync('sleep 60');");
+    const run = await worker.startCode("import { execSync } from 'node:child_process';\nexport default (p, ctx) => { ctx.log.info('in it'); return execSync('sleep 60'); };");
+    // A fresh thread takes the run up some time after Started.
+    await worker.expect("Log");
     worker.cancel(run);
     await timer(100);
     worker.kill("SIGTERM");
