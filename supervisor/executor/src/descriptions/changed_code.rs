@@ -7,6 +7,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+/// What the system notes of a change is the time of its last tick: so much earlier than it was, at most.
+const TICK: Duration = Duration::from_millis(10);
+
 /// True if a file of the same kind as the one with the code, in this folder or below, changed after that moment, or if there are
 /// more than so many entries to be looked at. What is no file of the folder, such as the source of a compiled worker, does not
 /// change while it runs.
@@ -43,7 +46,7 @@ fn changed_after(entry: &std::fs::DirEntry, since: SystemTime) -> bool {
         let seconds = u64::try_from(it.ctime()).unwrap_or_default();
         Duration::new(seconds, u32::try_from(it.ctime_nsec()).unwrap_or_default())
     };
-    std::fs::metadata(entry.path()).is_ok_and(|it| changed(it) > since)
+    std::fs::metadata(entry.path()).is_ok_and(|it| changed(it) + TICK > since)
 }
 
 /// What workers look for code in: what interpreters and package managers write themselves is passed over.
@@ -69,7 +72,7 @@ mod tests {
         std::fs::write(path("report.py"), "").unwrap();
         let before = std::fs::metadata(path("report.py")).unwrap();
         let described =
-            SystemTime::UNIX_EPOCH + Duration::new(before.ctime() as u64, before.ctime_nsec() as u32);
+            SystemTime::UNIX_EPOCH + Duration::new(before.ctime() as u64, before.ctime_nsec() as u32) + TICK;
         let changed = || may_have_changed(folder.path(), "report.py", described, 100);
         assert!(!changed());
         assert!(may_have_changed(folder.path(), "report.py", described, 3), "more than are looked at");
