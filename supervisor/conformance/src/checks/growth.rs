@@ -21,7 +21,8 @@ const ROUNDS: u32 = 6;
 const ROUND_WITHIN: Duration = Duration::from_secs(10);
 /// A worker that has said Idle may still be closing what its execution had open.
 const DESCRIPTORS_WITHIN: Duration = Duration::from_secs(2);
-/// Its speed is known after so many.
+/// Its speed is that of the quickest of so many windows: what else the machine does takes time from some of them.
+const PACE_WINDOWS: u32 = 6;
 const PACE_EXECUTIONS: u32 = 50;
 
 struct Footprint {
@@ -32,13 +33,7 @@ struct Footprint {
 pub(crate) async fn growth(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let pid = process_id(&session);
-    let begun = Instant::now();
-    executions(&mut session, PACE_EXECUTIONS).await?;
-    let round = begun.elapsed() * (ROUND_EXECUTIONS / PACE_EXECUTIONS);
-    if round > ROUND_WITHIN {
-        let reason = format!("too slow: {ROUND_EXECUTIONS} executions would take {round:.0?}");
-        return Err(CheckFailure::NotChecked(reason));
-    }
+    fast_enough(&mut session).await?;
     executions(&mut session, WARM_UP_EXECUTIONS).await?;
     let mut before = footprint(pid)?;
     for round in 1..=ROUNDS {
@@ -59,6 +54,20 @@ pub(crate) async fn growth(bench: &Workbench) -> Checked {
         before = after;
     }
     Ok(())
+}
+
+async fn fast_enough(session: &mut WorkerSession) -> Checked {
+    let mut round = Duration::MAX;
+    for _ in 0..PACE_WINDOWS {
+        let begun = Instant::now();
+        executions(session, PACE_EXECUTIONS).await?;
+        round = round.min(begun.elapsed() * (ROUND_EXECUTIONS / PACE_EXECUTIONS));
+        if round <= ROUND_WITHIN {
+            return Ok(());
+        }
+    }
+    let reason = format!("too slow: {ROUND_EXECUTIONS} executions would take {round:.0?}");
+    Err(CheckFailure::NotChecked(reason))
 }
 
 async fn executions(session: &mut WorkerSession, count: u32) -> Checked {
