@@ -1,5 +1,5 @@
-//! What is over by the clock: rows that were to start by now are cancelled, whether a worker is free for them or not,
-//! and idempotency keys are forgotten.
+//! What follows from the clock: rows that were to start by now are cancelled, whether a worker is free for them or not,
+//! idempotency keys are forgotten, and where the clock was set back, what waits does not wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,37 @@ pub(crate) async fn forget_keys_for_ever(store: Arc<dyn Store>) {
                     break;
                 }
             }
+        }
+    }
+}
+
+/// How often it is looked for that the clock was set back.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+/// So many rows are made due at once, and then others write.
+const FOLLOW_MAX: usize = 1000;
+
+/// Makes due what the clock would let wait because it was set back, for ever.
+pub(crate) async fn follow_clock_for_ever(store: Arc<dyn Store>) {
+    let mut every = tokio::time::interval(CLOCK_EVERY);
+    loop {
+        every.tick().await;
+        let mut rows = 0;
+        loop {
+            match store.follow_clock(FOLLOW_MAX).await {
+                Ok(page) => {
+                    rows += page;
+                    if page < FOLLOW_MAX {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot look whether the clock was set back; trying again");
+                    break;
+                }
+            }
+        }
+        if rows > 0 {
+            tracing::warn!(rows, "the clock of the database was set back: what waits does not wait for it");
         }
     }
 }

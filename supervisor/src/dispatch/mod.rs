@@ -32,7 +32,7 @@ pub(crate) mod tests;
 
 pub(crate) use claims::DispatchClaims;
 pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAttempt};
-pub(crate) use expiry::{expire_for_ever, forget_keys_for_ever};
+pub(crate) use expiry::{expire_for_ever, follow_clock_for_ever, forget_keys_for_ever};
 pub use in_flight::{ClaimUnderWay, InFlight, InFlightAttempt, InFlightPhase, OutcomeTerms};
 pub(crate) use limit_sweep::tend_limits_for_ever;
 pub(crate) use pauses::{follow_pauses_for_ever, let_go_resumed_for_ever};

@@ -121,6 +121,10 @@ mod tests {
             Ok(0)
         }
 
+        async fn follow_clock(&self, _: usize) -> muster_store::Result<usize> {
+            Ok(0)
+        }
+
         async fn give_up(&self, _: &[(Uuid, ExecutionOutcome)]) -> muster_store::Result<()> {
             Ok(())
         }

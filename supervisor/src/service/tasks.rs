@@ -22,9 +22,9 @@ use super::webhooks;
 use super::{displaced, figures, fleet, heartbeat};
 use crate::access::note_uses_for_ever;
 use crate::dispatch::{
-    PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
-    let_go_resumed_for_ever, open_rates_for_ever, tell_worker_time_for_ever, tend_limits_for_ever,
-    watch_for_ever,
+    PeerWatch, StorePoll, expire_for_ever, follow_clock_for_ever, follow_pauses_for_ever,
+    forget_keys_for_ever, leases, let_go_resumed_for_ever, open_rates_for_ever, tell_worker_time_for_ever,
+    tend_limits_for_ever, watch_for_ever,
 };
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
@@ -78,6 +78,7 @@ impl Tasks {
         let expiring = expire_for_ever(store.clone(), supervisor.core.bus.clone(), claimant.clone());
         background.spawn(vital::turning("expiry", expiring));
         background.spawn(vital::turning("idempotency", forget_keys_for_ever(store.clone())));
+        background.spawn(vital::turning("clock", follow_clock_for_ever(store.clone())));
         let tending = tend_limits_for_ever(store.clone(), Arc::clone(&supervisor.core.descriptions));
         background.spawn(vital::turning("limits", tending));
         background.spawn(vital::turning("rates", open_rates_for_ever(store.clone())));

@@ -108,6 +108,10 @@ pub trait QueueStore: Debug + Send + Sync + 'static {
     /// Forgets up to `limit` idempotency keys that have expired; gives how many.
     async fn forget_keys(&self, limit: usize) -> Result<usize>;
 
+    /// Makes due what would otherwise wait until the clock is where it was before it was set back: up to `limit` rows that wait
+    /// and were made later than now, but for those that were given a moment. Gives how many; a full page means that more are left.
+    async fn follow_clock(&self, limit: usize) -> Result<usize>;
+
     /// Cancels what waits, asks the owner of what runs, and leaves a tombstone for what is not known yet.
     async fn request_cancel(&self, id: Uuid) -> Result<CancelResult>;
 

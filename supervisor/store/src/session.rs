@@ -202,6 +202,9 @@ pub(crate) trait StoreSession:
     /// Forgets up to `limit` keys that have expired; gives how many.
     fn forget_keys(&mut self, limit: usize) -> impl Future<Output = Result<usize>> + Send;
 
+    /// Makes up to `limit` rows that wait and were made later than now as old as they were when the clock was set back; gives how many.
+    fn follow_clock(&mut self, limit: usize) -> impl Future<Output = Result<usize>> + Send;
+
     /// Inserts rows that run, or takes those that wait and are due; notes it among their events.
     fn claim(
         &mut self,

@@ -65,6 +65,7 @@ contract! {
         rule_7_submitting_commits_a_row_and_wakes_the_poll,
         rule_23_an_unusable_execution_is_recorded_only_if_nothing_is_known,
         rule_24_only_unusable_rows_can_be_reopened,
+        what_waits_does_not_wait_for_a_clock_that_was_set_back,
         the_depth_of_the_queue_is_known,
         what_waits_in_each_queue_is_known,
         what_a_message_brings_waits_since_it_was_published,

@@ -125,6 +125,43 @@ pub(crate) async fn rule_24_only_unusable_rows_can_be_reopened(fixture: Fixture)
     assert!(!fixture.store.reopen_unusable(failed.execution_id).await.unwrap(), "it ran");
 }
 
+pub(crate) async fn what_waits_does_not_wait_for_a_clock_that_was_set_back(fixture: Fixture) {
+    const BACK: i64 = 3600;
+    let [first, second, retried] =
+        [fixture.submitted().await, fixture.submitted().await, fixture.submitted().await];
+    let later = NewExecution { delay: Duration::from_secs(60), ..new_execution() };
+    fixture.store.submit(std::slice::from_ref(&later)).await.unwrap();
+    let untouched = fixture.submitted().await;
+    assert_eq!(fixture.store.follow_clock(10).await.unwrap(), 0);
+
+    // Seen by a clock that was set back, all times of the rows that were made before lie ahead.
+    for (id, seconds_ago) in [(first, 20), (second, 10), (retried, 5), (later.id, 0)] {
+        for column in ["created_at", "run_after"] {
+            fixture.age(column, id, seconds_ago - BACK).await;
+        }
+    }
+    fixture.sql(&format!("UPDATE executions SET attempts_charged = 1 WHERE id = '{retried}'")).await;
+    fixture.age("run_after", retried, -30).await;
+    let me = claimant();
+    let due = || fixture.store.claim_due(&me, 10, TakeOver::Nothing);
+    let ids = |due: muster_store::DueExecutions| {
+        due.claimed.iter().map(|claimed| claimed.attempt.execution_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(due().await.unwrap()), [untouched]);
+
+    assert_eq!(fixture.store.follow_clock(2).await.unwrap(), 2);
+    assert_eq!(fixture.store.follow_clock(2).await.unwrap(), 1);
+    assert_eq!(fixture.store.follow_clock(2).await.unwrap(), 0, "once is enough");
+    assert_eq!(ids(due().await.unwrap()), [first, second], "in the order in which they came");
+    let wait = fixture.store.next_due(&me.queues).await.unwrap().expect("a due time");
+    assert!(
+        wait > Duration::from_secs(15) && wait <= Duration::from_secs(30),
+        "a retry waits as long as it would have: {wait:?}"
+    );
+    let row = fixture.row(later.id).await;
+    assert_eq!(row.status, Status::Pending, "what was given a moment keeps it");
+}
+
 pub(crate) async fn the_depth_of_the_queue_is_known(fixture: Fixture) {
     let empty = fixture.store.queue_depth().await.unwrap();
     assert_eq!((empty.pending, empty.oldest_wait), (0, None));

@@ -32,6 +32,10 @@ impl<B: Backend> QueueStore for B {
         again(B::PLANS_MAX, || forget_keys(self, limit)).await
     }
 
+    async fn follow_clock(&self, limit: usize) -> Result<usize> {
+        again(B::PLANS_MAX, || follow_clock(self, limit)).await
+    }
+
     async fn request_cancel(&self, id: Uuid) -> Result<CancelResult> {
         again(B::PLANS_MAX, || request_cancel(self, id)).await
     }
@@ -112,6 +116,13 @@ async fn forget_keys<B: Backend>(backend: &B, limit: usize) -> Result<usize> {
     let forgotten = session.forget_keys(limit).await?;
     session.commit().await?;
     Ok(forgotten)
+}
+
+async fn follow_clock<B: Backend>(backend: &B, limit: usize) -> Result<usize> {
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let moved = session.follow_clock(limit).await?;
+    session.commit().await?;
+    Ok(moved)
 }
 
 async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {

@@ -213,6 +213,10 @@ impl StoreSession for PgSession {
         Ok(self.rows(sqlx::query(statements::FORGET_KEYS).bind(count(limit))).await?.len())
     }
 
+    async fn follow_clock(&mut self, limit: usize) -> Result<usize> {
+        Ok(self.rows(sqlx::query(statements::FOLLOW_CLOCK).bind(count(limit))).await?.len())
+    }
+
     async fn claim(
         &mut self,
         claimant: &Claimant,

@@ -34,6 +34,7 @@ crate::statements::statements! {
     FAIL_UNUSABLE = "fail_unusable",
     FIGURES = "figures",
     FLEET = "fleet",
+    FOLLOW_CLOCK = "follow_clock",
     FORGET_KEYS = "forget_keys",
     HELD_KEYS = "held_keys",
     INSERT_CHANGE = "insert_change",

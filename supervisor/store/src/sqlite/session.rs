@@ -206,6 +206,11 @@ impl StoreSession for SqliteSession {
         Ok(self.rows(query).await?.len())
     }
 
+    async fn follow_clock(&mut self, limit: usize) -> Result<usize> {
+        let query = write_query(statements::FOLLOW_CLOCK).bind(self.now).bind(count(limit));
+        Ok(self.rows(query).await?.len())
+    }
+
     async fn claim(
         &mut self,
         claimant: &Claimant,

@@ -34,6 +34,7 @@ crate::statements::statements! {
     FINISH = "finish",
     FLEET = "fleet",
     FORGET_FIGURES = "forget_figures",
+    FOLLOW_CLOCK = "follow_clock",
     FORGET_KEYS = "forget_keys",
     FORGET_SUPERVISORS = "forget_supervisors",
     HELD_KEYS = "held_keys",
