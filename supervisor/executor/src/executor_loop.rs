@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use muster_core::execution::Attempt;
-use muster_core::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
+use muster_core::pool::{
+    Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, STOOD_STILL_MIN, WorkerEvent, WorkerId,
+};
 use muster_system::process::{OrphanedWorkers, SpawnCounter, Spawner, WorkerLeaves};
 use tokio::sync::{Notify, Semaphore};
 
@@ -19,6 +21,9 @@ use super::run::ExecutorRun;
 use super::run_spec::RunSpec;
 use super::worker_spec::WorkerSpec;
 use crate::descriptions::Descriptions;
+
+/// So many turns of all readers are enough for what a pipe holds.
+const CATCH_UP_TURNS: usize = 16;
 
 /// Everything the executor's thread owns.
 pub(super) struct ExecutorLoop {
@@ -173,6 +178,16 @@ impl ExecutorLoop {
         tokio::join!(self.events.keep_telling(), self.keep_showing());
     }
 
+    /// After this thread stood still past a deadline, lets whoever reads what lies in the pipes have their turns first. A stop ends
+    /// the wait for descriptors early, so that timers are seen before what can be read.
+    async fn catch_up(&self, deadline: tokio::time::Instant) {
+        if deadline.elapsed() > STOOD_STILL_MIN {
+            for _ in 0..CATCH_UP_TURNS {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     /// Wakes the pool at its deadlines, for ever.
     pub(super) async fn keep_time(self: Rc<Self>) {
         loop {
@@ -183,6 +198,7 @@ impl ExecutorLoop {
             let deadline = tokio::time::Instant::from_std(self.clock.instant(deadline));
             tokio::select! {
                 () = tokio::time::sleep_until(deadline) => {
+                    self.catch_up(deadline).await;
                     self.timer.armed.set(None);
                     self.handle(PoolEvent::Tick);
                 }

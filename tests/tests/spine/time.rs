@@ -1,8 +1,10 @@
 //! Deadlines: what cooperates ends on time, what does not ends on time too, and many are no later than one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use muster_tests::eventually;
 use muster_tests::{Installation, rogue};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::memory::Grown;
@@ -109,4 +111,23 @@ fn a_run_behind_a_shell_that_grows_is_over_within_half_a_second() {
 #[test]
 fn a_node_run_that_grows_is_over_within_half_a_second() {
     assert_told_soon(&Grown::in_node());
+}
+
+#[test]
+fn what_ended_in_time_while_the_supervisor_stood_still_is_no_timeout() {
+    const SOON: Duration = Duration::from_secs(30);
+    let installation = workflows::installed().setting("max_workers", 2).setting("min_workers", 2);
+    let supervisor = installation.start();
+    let limited = |ms| json!({ "workflow": "sleep", "parameters": { "ms": ms }, "timeout_seconds": 2 });
+    let [in_time, never] = [500, 60_000].map(|ms| supervisor.client().submit(&limited(ms)));
+    for id in [&in_time, &never] {
+        supervisor.client().has_status(id, "RUNNING", SOON);
+    }
+    supervisor.signal(Signal::STOP);
+    let stopped = Instant::now();
+    eventually("both limits are over", SOON, || stopped.elapsed() > Duration::from_secs(3));
+    supervisor.signal(Signal::CONT);
+    supervisor.client().has_status(&in_time, "SUCCESS", SOON);
+    supervisor.client().has_status(&never, "TIMEOUT", SOON);
+    supervisor.terminate(SOON);
 }

@@ -53,13 +53,17 @@ crate::invariants! {
 
 impl Pool {
     /// What can be seen of every step at its end without walking a table.
-    pub(super) fn check_step(&self, now: PoolTime) {
+    pub(super) fn check_deadlines(&self, now: PoolTime) {
         let next = self.next_deadline();
         check_invariant!(
             next.is_none_or(|next| next > now),
             PoolInvariant::NeverSpins,
             "{next:?} at {now:?}"
         );
+    }
+
+    /// What can be seen of the counts.
+    pub(super) fn check_step(&self) {
         let (serving, workers) = (self.counts.serving(), self.workers.len());
         check_invariant!(
             serving <= workers,

@@ -1,6 +1,7 @@
 //! The pool itself: its parts, its entrances, and the one gate every change of a worker passes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::config::PoolConfig;
 use super::draining::Draining;
@@ -17,10 +18,14 @@ use super::timers::{Deadline, DeadlineQueue, TimerOwner};
 use super::worker::{PoolWorker, WorkerState};
 use super::worker_counts::WorkerCounts;
 
+/// A shell that ticks so much later than at a deadline has been standing still, as one that was stopped.
+pub const STOOD_STILL_MIN: Duration = Duration::from_millis(100);
+
 /// The pool: who gets the next execution, when to spawn, retire, recycle, time out, kill and back off.
 ///
 /// Feed it what happens with [`Pool::step`] and do what it says; call it again no later than at
-/// [`Pool::next_deadline`] with [`PoolEvent::Tick`]. It never blocks, never panics, and ignores what concerns
+/// [`Pool::next_deadline`] with [`PoolEvent::Tick`]. A shell that stood still past a deadline first says what came
+/// meanwhile: until its Tick no deadline fires that is overdue by more than [`STOOD_STILL_MIN`]. It never blocks, never panics, and ignores what concerns
 /// workers and attempts that are gone.
 #[derive(Debug)]
 pub struct Pool {
@@ -76,12 +81,13 @@ impl Pool {
     pub fn start(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         let now = now.max(self.latest);
         self.started = true;
-        self.finish_step(now, effects);
+        self.finish_step(now, true, effects);
     }
 
     /// Something happened; what is to be done about it is appended to `effects`, in order.
     pub fn step(&mut self, now: PoolTime, event: PoolEvent, effects: &mut Vec<PoolEffect>) {
         let now = now.max(self.latest);
+        let is_tick = matches!(event, PoolEvent::Tick);
         match event {
             PoolEvent::Submit(assignment) => self.submit(now, assignment, effects),
             PoolEvent::Cancel { attempt, reason, message } => {
@@ -96,10 +102,10 @@ impl Pool {
             PoolEvent::Reload => self.begin_reload(now, effects),
             PoolEvent::Drain { grace } => self.drain(now, grace, effects),
             PoolEvent::Halt => self.halt(now, effects),
-            PoolEvent::DrainNow => self.drain(now, std::time::Duration::ZERO, effects),
+            PoolEvent::DrainNow => self.drain(now, Duration::ZERO, effects),
             PoolEvent::Tick => {}
         }
-        self.finish_step(now, effects);
+        self.finish_step(now, is_tick, effects);
     }
 
     /// New settings. What exists adapts: bounds at once, recycling by what each worker has done so far,
@@ -122,7 +128,7 @@ impl Pool {
                 timers.set(&mut worker.age_alarm, TimerOwner::Age(id), aged_at);
             });
         }
-        self.finish_step(now, effects);
+        self.finish_step(now, true, effects);
     }
 
     /// When to call [`Pool::step`] with [`PoolEvent::Tick`] at the latest. May be earlier than needed: deadlines
@@ -156,16 +162,25 @@ impl Pool {
 
     /// Fires what is due, then brings the pool to its wanted size. Deadlines come after the event of the
     /// same step: a Finished that was read stands, even when the deadline passed a moment before.
-    fn finish_step(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
+    fn finish_step(&mut self, now: PoolTime, is_tick: bool, effects: &mut Vec<PoolEffect>) {
         self.latest = now;
-        self.fire(now, effects);
+        let due = self.timers.next().filter(|deadline| *deadline <= now);
+        // One that passed so long ago that the shell must have stood still waits for its Tick: what workers said meanwhile is
+        // heard before.
+        let waits = due.is_some_and(|deadline| !is_tick && now.since(deadline) > STOOD_STILL_MIN);
+        if due.is_some() && !waits {
+            self.fire(now, effects);
+        }
         if self.draining.is_some() {
             self.arm_drain(now);
         } else if self.started {
             self.adjust(now, effects);
             self.check_size();
         }
-        self.check_step(now);
+        if !waits {
+            self.check_deadlines(now);
+        }
+        self.check_step();
     }
 
     fn fire(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {

@@ -44,6 +44,6 @@ pub use event::{
 };
 pub use invariant::PoolInvariant;
 pub use isolation::{Isolation, WorkerBinding};
-pub use machine::Pool;
+pub use machine::{Pool, STOOD_STILL_MIN};
 pub use snapshot::{PoolSnapshot, ReloadSnapshot, StartsSnapshot, TemplateSnapshot, WorkerSnapshot};
 pub use time::PoolTime;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use muster_core::execution::RunEnding;
+use muster_core::execution::{Attempt, RunEnding};
 use muster_core::pool::{Assignment, KillCause, PoolEffect, WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::CancelReason;
 
-use super::stage::{ALL, NONE, Stage, cancelled, error, failure, is_released, seconds, succeeded, success};
+use super::stage::{
+    ALL, NONE, Stage, cancelled, error, executed, failure, is_released, seconds, succeeded, success,
+};
 
 const TIMEOUT: KillCause = KillCause::Cancelled(CancelReason::Timeout);
 
@@ -24,6 +26,31 @@ fn a_timeout_is_counted_from_started() {
     stage.wait_ms(1);
     let effects = stage.effects();
     assert!(matches!(effects[0], PoolEffect::Cancel { reason: CancelReason::Timeout, .. }), "{effects:?}");
+}
+
+#[test]
+fn what_was_said_while_the_shell_stood_still_is_heard_before_deadlines_count() {
+    let mut stage = Stage::warm(|config| (config.min_workers, config.max_workers) = (2, 2));
+    let (in_time, first, first_run) = stage.running(Some(seconds(1)));
+    let (late, ..) = stage.running(Some(seconds(1)));
+    stage.stand_still(seconds(6));
+    // Whatever else the shell happens to hear of first.
+    let waiting = stage.submit_with(Some(seconds(1)));
+    stage.finished(first, first_run, success());
+    stage.says(first, WorkerEvent::Idle { run: first_run, rss_bytes: 1_000, recycle: false });
+    let effects = stage.effects();
+    assert_eq!(effects.iter().filter_map(cancelled_attempt).count(), 0, "{effects:?}");
+    let succeeds = |effect: &PoolEffect| matches!(effect, PoolEffect::Finish(finish) if finish.attempt == in_time && finish.ending == succeeded());
+    assert!(effects.iter().any(succeeds), "{effects:?}");
+    assert!(effects.iter().filter_map(executed).any(|(.., attempt)| attempt == waiting), "{effects:?}");
+    stage.wait_ms(0);
+    let cancelled: Vec<_> = stage.effects().iter().filter_map(cancelled_attempt).collect();
+    assert_eq!(cancelled, [late]);
+}
+
+/// The attempt that an effect asks a worker to end.
+fn cancelled_attempt(effect: &PoolEffect) -> Option<Attempt> {
+    if let PoolEffect::Cancel { attempt, .. } = effect { Some(*attempt) } else { None }
 }
 
 #[test]

@@ -85,6 +85,11 @@ impl Stage {
         self.step(PoolEvent::Tick);
     }
 
+    /// Lets time pass without a tick, as for a shell that was stopped.
+    pub(crate) fn stand_still(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+    }
+
     pub(crate) fn wait_ms(&mut self, milliseconds: u64) {
         self.wait(Duration::from_millis(milliseconds));
     }
