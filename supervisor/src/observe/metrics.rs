@@ -95,6 +95,7 @@ pub struct SupervisorMetrics {
     pruned: Counter,
     traces_sent: Counter,
     traces_dropped: Counter,
+    log_lines_dropped: Counter,
     requeued: Counter,
     superseded: Counter,
     worker_deaths: Family<CauseLabel, Counter>,
@@ -153,6 +154,7 @@ impl SupervisorMetrics {
             pruned: Counter::default(),
             traces_sent: Counter::default(),
             traces_dropped: Counter::default(),
+            log_lines_dropped: Counter::default(),
             requeued: Counter::default(),
             superseded: Counter::default(),
             worker_deaths: Family::default(),
@@ -282,6 +284,11 @@ impl SupervisorMetrics {
     /// The traces of so many executions were left out.
     pub fn traces_dropped(&self, executions: usize) {
         self.traces_dropped.inc_by(u64::try_from(executions).unwrap_or(u64::MAX));
+    }
+
+    /// So many lines of the supervisor's own log were dropped.
+    pub fn log_lines_dropped(&self, lines: u64) {
+        self.log_lines_dropped.inc_by(lines);
     }
 
     /// An attempt turned out to be somebody else's.

@@ -4,6 +4,7 @@
 //! executions are not here: they are data, see [`muster_core::execution::LogLine`].
 
 mod history;
+mod log_output;
 mod metrics;
 
 use std::io::IsTerminal as _;
@@ -11,6 +12,8 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
+use log_output::LogWriter;
+pub(crate) use log_output::take_dropped_lines;
 pub(crate) use metrics::plain;
 pub use metrics::{SupervisorMetrics, Unwritten};
 
@@ -49,10 +52,9 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), ObserveError> {
     let filter = EnvFilter::try_new(quiet_libraries(level))
         .map_err(|error| ObserveError::Filter { level: level.to_owned(), reason: error.to_string() })?;
     let is_terminal = std::io::stderr().is_terminal();
-    // Nothing depends on the log: whoever read it may be gone, or its disk full. To say so would be one more write that fails,
-    // and the library's panics then.
+    // A line that cannot be written is dropped. To say so would be one more write that fails, and the library's panics then.
     let builder =
-        Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
+        Subscriber::builder().with_env_filter(filter).with_writer(|| LogWriter).log_internal_errors(false);
     let is_text = match format {
         LogFormat::Auto => is_terminal,
         LogFormat::Text => true,

@@ -1,4 +1,4 @@
-//! The signs of life: the one other supervisors and dashboards see, and the one of the executor's thread.
+//! The signs of life: the one other supervisors and dashboards see, and the one of the executor's thread; and what the log lacks.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use muster_bus::HEARTBEAT_INTERVAL;
 use super::supervisor::Supervisor;
 use crate::api::ApiService;
 use crate::liveness::VitalLoop;
+use crate::observe::take_dropped_lines;
 
 /// How often the executor's thread is asked whether it still answers.
 const EXECUTOR_ASKED_EVERY: Duration = Duration::from_secs(2);
@@ -19,11 +20,20 @@ pub(super) async fn beat_for_ever(supervisor: Weak<Supervisor>) {
     loop {
         every.tick().await;
         let Some(supervisor) = supervisor.upgrade() else { return };
+        tell_dropped_lines(&supervisor);
         let pool = supervisor.pool().await;
         supervisor.core.metrics.saw(&pool);
         if let Ok(pool) = serde_json::to_vec(&pool) {
             supervisor.core.bus.heartbeat(supervisor.core.claimant.owner, Bytes::from(pool));
         }
+    }
+}
+
+fn tell_dropped_lines(supervisor: &Supervisor) {
+    let lines = take_dropped_lines();
+    if lines > 0 {
+        supervisor.core.metrics.log_lines_dropped(lines);
+        tracing::warn!(lines, "lines of this log were dropped: whoever reads it stood still");
     }
 }
 

@@ -34,6 +34,11 @@ impl SupervisorMetrics {
             self.traces_dropped.clone(),
         );
         registry.register(
+            "log_lines_dropped",
+            "Lines of the supervisor's own log that were dropped, because whoever reads them stood still",
+            self.log_lines_dropped.clone(),
+        );
+        registry.register(
             "executions_finished",
             "Executions that reached a terminal state",
             self.finished.clone(),
