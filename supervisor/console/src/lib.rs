@@ -15,6 +15,7 @@ mod definition;
 pub mod exit;
 mod explain;
 mod export;
+pub mod finite;
 mod fleet;
 pub mod follow;
 mod human;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::definition::{ChangeFlags, print_found};
 use super::exit::CommandFailure;
+use super::finite::finite;
 use super::output::{json_line, print_line, print_table};
 use super::server::ServerFlags;
 
@@ -64,7 +65,7 @@ enum OrganizationAction {
         #[arg(long, value_name = "BOOL")]
         active: Option<bool>,
         /// Its part of the workers' time beside the others' [default: 1].
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = finite)]
         weight: Option<f64>,
         /// The id of a new one [default: made of its key, the same in every database].
         #[arg(long, value_name = "ID")]

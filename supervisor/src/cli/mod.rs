@@ -32,7 +32,7 @@ use muster_console::{
 use muster_system::process::close_to_others;
 
 pub use muster_console::exit;
-use muster_console::{follow, output, server, setting_flags, terminal};
+use muster_console::{finite, follow, output, server, setting_flags, terminal};
 
 use self::exit::CommandFailure;
 

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::broker::BrokerFlags;
 use super::exit::{CommandFailure, of_status};
+use super::finite::finite;
 use super::follow::{follow_log, log_line, wait_for_end};
 use super::output::{json_line, note, note_pauses, print_line};
 use super::server::ServerFlags;
@@ -70,7 +71,7 @@ pub(crate) struct SubmitCommand {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     backoff: Option<f64>,
     /// By how much each further wait is longer [default: 2].
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = finite)]
     backoff_factor: Option<f64>,
     /// No wait is longer.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]

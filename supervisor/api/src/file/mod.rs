@@ -62,6 +62,12 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
         toml::from_str(text).map_err(|error| FileProblems(vec![syntax(name, text, &error)]))?;
     let mut places = Places::of(name, text);
     let mut problems = Vec::new();
+    for (kind, table) in toml::from_str::<toml::Table>(text).unwrap_or_default() {
+        // Values of configuration are looked at below.
+        if kind != "config" {
+            value::not_finite(&kind, &table, &mut problems);
+        }
+    }
     let mut view = DefinitionsView::default();
     for (key, one) in file.organizations {
         if !one.key.is_empty() && one.key != key {
@@ -108,7 +114,10 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
         match one.into_definition(name.clone()) {
             Ok(schedule) => view.schedules.push(schedule),
             Err(problem) => {
-                problems.push(format!("{}: {problem}", place("schedules", &name, Some("parameters"))));
+                let place = place("schedules", &name, Some("parameters"));
+                if !problems.iter().any(|known| known.starts_with(&place)) {
+                    problems.push(format!("{place}: {problem}"));
+                }
             }
         }
     }

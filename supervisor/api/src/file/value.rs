@@ -4,6 +4,7 @@ use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::place::key_text;
 use super::same::is_same;
 
 /// The key of a table that holds JSON as text.
@@ -37,6 +38,26 @@ pub(super) fn toml(value: &RawValue) -> toml::Value {
         let text = toml::Value::String(value.get().to_owned());
         toml::Value::Table(std::iter::once((JSON.to_owned(), text)).collect())
     })
+}
+
+/// Tells of each number in a table that JSON does not have, with its place: it would arrive as nothing at all.
+pub(super) fn not_finite(place: &str, value: &toml::Value, problems: &mut Vec<String>) {
+    match value {
+        toml::Value::Float(number) if !number.is_finite() => {
+            problems.push(format!("{place}: {number} is no number that JSON has"));
+        }
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                not_finite(&format!("{place}.{}", key_text(key)), value, problems);
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| not_finite(place, item, problems)),
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => {}
+    }
 }
 
 /// Whether it is nested so deep at most.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::definition::{ChangeFlags, OwnerFlags};
 use crate::exit::CommandFailure;
+use crate::finite::finite;
 use crate::limit::on_full;
 
 /// What `set` may say.
@@ -29,19 +30,19 @@ pub(super) struct WorkflowFlags {
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<String>,
     /// The time limit of a run, in seconds.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = finite)]
     timeout: Option<f64>,
     /// How many attempts there may be, the first included.
     #[arg(long, value_name = "N")]
     max_attempts: Option<u32>,
     /// How long the second attempt waits.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = finite)]
     backoff: Option<f64>,
     /// By how much each further wait is longer.
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = finite)]
     backoff_factor: Option<f64>,
     /// No wait is longer.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = finite)]
     backoff_max: Option<f64>,
     /// An error type that another attempt may help; all of them by flags of their own; empty: all there are.
     #[arg(long, value_name = "ERROR_TYPE")]
@@ -172,6 +173,9 @@ fn number(text: &str) -> Result<OrNothing<u32>, String> {
 }
 
 fn days(text: &str) -> Result<OrNothing<f64>, String> {
+    if !text.is_empty() {
+        finite(text)?;
+    }
     OrNothing::read(text, "a number of days")
 }
 

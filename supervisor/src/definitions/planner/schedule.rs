@@ -141,11 +141,19 @@ fn parameters(wanted: &ScheduleDefinition, found: Option<&ScheduleRecord>) -> Op
     Some(kept.unwrap_or(given).clone())
 }
 
+/// Files beside those of the database: what they say is this machine's, and may be another on the next one.
+const LOCAL_ZONES: [&str; 3] = ["localtime", "posixrules", "Factory"];
+
 fn check_zone(name: &str) -> Result<(), String> {
-    if TimeZone::get(name).is_ok() {
+    let is_local = LOCAL_ZONES.iter().any(|local| local.eq_ignore_ascii_case(name));
+    if !is_local && TimeZone::get(name).is_ok() {
         return Ok(());
     }
-    let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let names: Vec<String> = jiff::tz::db()
+        .available()
+        .map(|name| name.to_string())
+        .filter(|name| !LOCAL_ZONES.contains(&name.as_str()))
+        .collect();
     let hint = meant(name, names.iter().map(String::as_str));
     Err(format!("{name:?} is no time zone{hint} (a name of the IANA database, such as Europe/Berlin)"))
 }

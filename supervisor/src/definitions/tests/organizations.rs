@@ -70,6 +70,19 @@ fn a_weight_is_kept_and_one_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_number_of_a_file_that_json_does_not_have_is_refused_with_its_line() {
+    let file = "[organizations.acme]\nweight = nan\n[workflows.w]\nretry = { backoff_factor = -inf }\n\
+        [schedules.s]\nworkflow = 'w'\ncron = '@daily'\nparameters = { n = inf }\n";
+    let told = super::super::file::parse("f", file).unwrap_err().0;
+    let expected = [
+        "f:2: organizations.acme.weight: NaN is no number that JSON has",
+        "f:8: schedules.s.parameters.n: inf is no number that JSON has",
+        "f:4: workflows.w.retry.backoff_factor: -inf is no number that JSON has",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn ids_do_not_change_and_are_not_taken_twice() {
     let other = OrganizationDefinition { id: Some(Uuid::from_u128(8)), ..organization("acme") };
     let told = problems(&with_acme(), DefinitionEdit::SetOrganization(other));

@@ -14,6 +14,10 @@ fn a_schedule_that_cannot_be_is_refused_with_what_would_be_right() {
         let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&Definitions::default());
         places.locate(&plan(&Definitions::default(), &edits).unwrap_err()[0].to_string())
     };
+    for local in ["localtime", "LocalTime", "posixrules", "Factory"] {
+        let zone = told("0 0 * * *", local);
+        assert!(zone.contains("is no time zone") && !zone.contains("mean"), "{zone}");
+    }
     let zone = told("0 0 * * *", "Europe/Berlyn");
     assert!(
         zone.starts_with("f:4: schedules.n.time_zone:") && zone.contains("did you mean Europe/Berlin?"),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use muster_core::execution::check;
 use uuid::Uuid;
 
 /// What a pause is about.
@@ -24,6 +25,14 @@ pub enum PauseTarget {
 pub struct InvalidPauseTarget(pub String);
 
 impl PauseTarget {
+    /// False for a queue that nothing can wait in.
+    fn can_be(&self) -> bool {
+        match self {
+            Self::Queue(name) => check::queue_name(name).is_ok(),
+            Self::All | Self::Workflow(_) | Self::Organization(_) => true,
+        }
+    }
+
     /// True when its rows stand outside of the claim while it is paused.
     pub(crate) fn parks(&self) -> bool {
         match self {
@@ -81,7 +90,7 @@ impl FromStr for PauseTarget {
     fn from_str(text: &str) -> Result<Self, InvalidPauseTarget> {
         let (kind, name) = text.split_once(':').unwrap_or((text, ""));
         Self::of(kind, name)
-            .filter(|target| target.to_string() == text)
+            .filter(|target| target.to_string() == text && target.can_be())
             .ok_or_else(|| InvalidPauseTarget(text.to_owned()))
     }
 }
@@ -97,7 +106,9 @@ mod tests {
         for text in ["all", "queue:python", "workflow:billing/a:b", organization.as_str()] {
             assert_eq!(text.parse::<PauseTarget>().unwrap().to_string(), text);
         }
-        for text in ["", "all:", "queue", "queue:", "workflow", "organization:acme", "everything", "ALL"] {
+        for text in
+            ["", "all:", "queue", "queue:", "workflow", "organization:acme", "everything", "ALL", "queue:a b"]
+        {
             assert!(text.parse::<PauseTarget>().is_err(), "{text}");
         }
     }
