@@ -232,7 +232,7 @@ impl ApiService for Supervisor {
     }
 
     async fn readiness(&self) -> Readiness {
-        let store = store_part(&self.known.facts(self.store.clone()).await);
+        let store = store_part(&self.known.facts(self.store.clone()).await, self.known.writes.silent_for());
         let workers = workers_part(self.core.health.start_trouble());
         let intake = intake_part(&self.core.slots.closed());
         let queues = self.queues();

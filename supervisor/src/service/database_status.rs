@@ -8,6 +8,8 @@ use muster_store::{DatabaseFacts, LimitStore, LimitUse, QueueDepth, QueueUse, Sc
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::write_watch::WriteWatch;
+
 /// Whoever asks waits for a new answer for so long.
 const PATIENCE: Duration = Duration::from_millis(120);
 /// A question without an answer for so long is an answer.
@@ -24,6 +26,8 @@ pub(super) struct DatabaseStatus {
     depth: StatusQuestion<QueueDepth>,
     limits: StatusQuestion<Vec<LimitUse>>,
     queues: StatusQuestion<Vec<QueueUse>>,
+    /// Whether it confirms what it is told.
+    pub(super) writes: WriteWatch,
 }
 
 impl DatabaseStatus {

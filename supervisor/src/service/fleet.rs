@@ -52,7 +52,8 @@ impl Supervisor {
     async fn say(&self, word: &SupervisorWord) -> Result<(), StoreError> {
         let Ok(state) = to_raw_value(word) else { return Ok(()) };
         let id = self.core.claimant.owner;
-        self.store.show_supervisor(id, env!("CARGO_PKG_VERSION"), &state).await
+        let saying = self.store.show_supervisor(id, env!("CARGO_PKG_VERSION"), &state);
+        self.known.writes.watched(saying).await
     }
 
     async fn word(&self) -> SupervisorWord {

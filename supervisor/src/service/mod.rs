@@ -29,6 +29,7 @@ mod supervisor;
 mod tasks;
 mod webhooks;
 mod workflows_dir;
+mod write_watch;
 
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use confinement::{ConfinementError, confinement};

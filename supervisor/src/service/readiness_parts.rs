@@ -1,6 +1,7 @@
 //! What readiness says of each part the supervisor needs: sentences for people, from what the rooms know.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::ErrorInfo;
@@ -79,9 +80,20 @@ pub(super) fn files_part(broken: &BTreeMap<String, ErrorInfo>) -> Option<Readine
 }
 
 /// What the database said last, and when. One that is slow for a moment is as ready as it was.
-pub(super) fn store_part(facts: &StatusReading<DatabaseFacts>) -> ReadinessPart {
+pub(super) fn store_part(
+    facts: &StatusReading<DatabaseFacts>,
+    unconfirmed: Option<Duration>,
+) -> ReadinessPart {
     let age = facts.age.as_secs();
     let silent = facts.silent_for.filter(|silent| *silent >= SILENT_MAX);
+    if let (Some(Ok(_)), None, Some(waited)) = (&facts.answer, silent, unconfirmed) {
+        let seconds = waited.as_secs();
+        let problem = format!(
+            "the database answers, and has not confirmed what is written for {seconds} s: look for a standby that it waits for \
+             (synchronous_standby_names), a lock, or its disk"
+        );
+        return part("store", false, problem);
+    }
     match (&facts.answer, silent) {
         (Some(Ok(facts)), None) if age == 0 => {
             part("store", true, format!("{} {}", facts.backend, facts.version))
