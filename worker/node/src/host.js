@@ -85,12 +85,15 @@ export class Host {
   async #load() {
     this.broken = {};
     this.#hooks.begin();
+    // A thread takes its time to start, and on a busy machine a lot of it: that is no file's.
+    const begun = await this.#askForOwn({ type: "begin" });
+    if (begun.died) throw await this.#loadError(begun.died);
     for (const file of this.library.registering()) {
       this.library.noteLoaded(file);
       const fingerprint = this.library.fingerprint(file);
       const known = this.#loading.whyLeftOut(file, fingerprint);
       const began = performance.now();
-      const { type, error, died, failed = [] } = known === null ? await this.#ask({ type: "load", file }, file) : { type: "leftOut", error: known };
+      const { type, error, died, failed = [] } = known === null ? await this.#ask({ type: "load", file }, file, this.#loading.nextMs) : { type: "leftOut", error: known };
       if (type === "duplicate") throw await this.#loadError(error);
       if (error || died) await this.#tellBroken(file, error ?? died);
       for (const one of failed) {
@@ -103,7 +106,7 @@ export class Host {
         return false;
       }
     }
-    const { names, hookFiles, died } = await this.#ask({ type: "names" }, "the workflows folder");
+    const { names, hookFiles, died } = await this.#askForOwn({ type: "names" });
     if (died) throw await this.#loadError(died);
     this.entries = new Map(names.map(({ name, where }) => [name, where]));
     this.policies = new Map(names.map(({ name, policy }) => [name, policy]));
@@ -114,11 +117,15 @@ export class Host {
   }
 
   /** What the thread answers, or of what it died: it is ended when it does not answer in time. */
-  async #ask(question, file) {
-    const timer = this.#limitLoading(file, this.#loading.nextMs);
+  async #ask(question, file, limitMs) {
+    const timer = this.#limitLoading(file, limitMs);
     const answer = await this.#thread.converse(question, (message, done) => done(message));
     clearTimeout(timer);
     return answer;
+  }
+
+  #askForOwn(question) {
+    return this.#ask(question, "the workflows folder", this.#loading.ownMs);
   }
 
   /** Ends the thread unless the file is loaded in time. A debugger may stop it for as long as it likes. */

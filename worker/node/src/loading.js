@@ -4,6 +4,8 @@
 /** The kind of the error of a file that takes too long. */
 export const LOAD_TIMEOUT = "LoadTimeout";
 const LOAD_SECONDS = 10;
+/** How long the SDK's own part of it may take, which no setting shortens: to start a thread, and to prepare it for executions. */
+const OWN_MS = 10_000;
 /** What all files that hang may cost the start together. The supervisor waits longer than that. */
 const START_LOST_MAX_MS = 40_000;
 /** And what they may cost later, when a thread is replaced: the supervisor waits 10 s for an execution to begin, and for a slot. */
@@ -24,7 +26,16 @@ export class Loading {
 
   /** How long the next file may take. Less, once others took their time and did not end. */
   get nextMs() {
-    return Math.min(this.importMs, Math.max(LIMIT_MIN_MS, (this.#lostMaxMs - this.#lostMs) / 2));
+    return Math.min(this.importMs, this.#shareMs);
+  }
+
+  /** How long the thread may take for what is no file's. When it does not come to it, no file can be run. */
+  get ownMs() {
+    return Math.min(Math.max(this.importMs, OWN_MS), this.#shareMs);
+  }
+
+  get #shareMs() {
+    return Math.max(LIMIT_MIN_MS, (this.#lostMaxMs - this.#lostMs) / 2);
   }
 
   /** All files are loaded, or known not to be. */

@@ -71,6 +71,7 @@ function giveUp(error) {
 
 function attendTo(message) {
   if (message.type === "load") load(message.file);
+  else if (message.type === "begin") post({ type: "begun" });
   else if (message.type === "names") tellNames();
   else if (message.type === "resources") post({ type: "resources", list: waitedFor() });
   else if (message.type === "execute") execute(message).catch(giveUp);
