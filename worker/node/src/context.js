@@ -1,7 +1,6 @@
 // `ctx`: what a workflow knows about its execution and can ask for. Lives in the user thread.
 
 import { setTimeout as timer } from "node:timers/promises";
-import { CANCELLED } from "./run.js";
 import { count, fieldsOf, show } from "./values.js";
 
 /** How the conformance kit's workflow reaches any method. */
@@ -25,7 +24,7 @@ export function contextOf(run) {
     },
     get cancelled() {
       run.look();
-      return Atomics.load(run.flags, CANCELLED) === run.number;
+      return run.isToEnd;
     },
     get remainingMs() {
       if (!execute.timeoutMs) return null;

@@ -16,6 +16,8 @@ export class Execution {
   #looked = false;
   #uninterruptible;
   #entered = false;
+  /** True once there is nothing that could be ended. */
+  #isOver = false;
   #startedMs;
   #endTimer = null;
   #graceMs = 0;
@@ -52,15 +54,15 @@ export class Execution {
     if (this.request !== null) return;
     this.request = { reason, message };
     this.#graceMs = graceMs;
-    if (!this.#entered) return;
-    this.#host.cancel(this.run, reason, message);
-    this.#endSoon();
+    if (!this.#entered || this.#uninterruptible) return;
+    this.#isOver = this.#host.cancel(this.run, reason, message);
+    if (!this.#isOver) this.#endSoon();
   }
 
   /** Ends the thread now: SIGTERM came, or the supervisor is gone. */
   end(reason, message) {
     if (this.request === null) this.cancel(reason, message, 0);
-    if (this.#entered && !this.#uninterruptible) this.#terminate();
+    if (this.#entered && !this.#isOver && !this.#uninterruptible) this.#terminate();
   }
 
   get runningMs() {
@@ -76,9 +78,9 @@ export class Execution {
     return warning(message);
   }
 
-  /** The outcome, from what the user thread said last: how it ended, or of what it `died`. */
-  settle({ outcome, died }) {
-    if (outcome === undefined) return this.terminated ? endedBy(this.request) : { type: "Failed", error: died };
+  /** The outcome, from what the user thread said last: how it ended, or of what it `died`; or that it was not asked, being `withdrawn`. */
+  settle({ outcome, died, withdrawn = false }) {
+    if (outcome === undefined) return withdrawn || this.terminated ? endedBy(this.request) : { type: "Failed", error: died };
     // User code may see the cancel, and say so in its own words, before the thread has heard of it.
     const aborted = outcome.type === "Failed" && ["AbortError", "Cancelled"].includes(outcome.error.kind);
     return aborted && this.request !== null ? endedBy(this.request) : outcome;
@@ -91,7 +93,6 @@ export class Execution {
 
   #endSoon() {
     clearTimeout(this.#endTimer);
-    if (this.#uninterruptible) return;
     const patience = this.#looked ? Math.max(WATCH_MS, this.#graceMs * PATIENCE_SHARE) : WATCH_MS;
     this.#endTimer = setTimeout(() => this.#terminate(), patience);
   }

@@ -203,7 +203,7 @@ export class Host {
     return job;
   }
 
-  /** Runs one execution. Resolves with its outcome, or with `died` when the thread ended under it. */
+  /** Runs one execution. Resolves with its outcome, with `died` when the thread ended under it, or with `withdrawn` when it was cancelled before it began. */
   async execute(execution, onMessage) {
     this.#isToEnd = false;
     this.#cancellation = null;
@@ -257,10 +257,10 @@ export class Host {
     this.#thread?.post(message);
   }
 
-  /** Tells the execution, on whatever thread it is or will be. */
+  /** Tells the execution, on whatever thread it is or will be. True when that ended it, because no user code was entered yet. */
   cancel(run, reason, message) {
     this.#cancellation = [run, reason, message];
-    this.#running?.cancel(...this.#cancellation);
+    return this.#running?.cancel(...this.#cancellation) ?? false;
   }
 
   /** What the thread's event loop waits for; null when it does not answer. */

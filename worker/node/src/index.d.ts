@@ -27,7 +27,7 @@ export interface Context {
   readonly traceparent: string | null;
   /** Everything that came with the execution, as it came. */
   readonly raw: Record<string, any>;
-  /** Aborts when the execution is to end; its reason is a `Cancelled`. Give it to whatever takes a signal. */
+  /** Aborts when the execution is to end; its reason is a `Cancelled`. Give it to whatever takes a signal. Code that never awaits sees it by `aborted` and `throwIfAborted()`. */
   readonly signal: AbortSignal;
   /** True once the execution is asked to end; also seen by code that never awaits. */
   readonly cancelled: boolean;

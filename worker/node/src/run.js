@@ -1,7 +1,8 @@
 // One execution in the user thread: its calls, whether it is cancelled, its way out.
 
-import { CallError, callJson, Cancelled } from "./outcome.js";
+import { CallError, callJson } from "./outcome.js";
 import { LateLog } from "./owner.js";
+import { RunSignal } from "./run_signal.js";
 import { parse } from "./values.js";
 import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
 
@@ -10,13 +11,13 @@ export const CANCELLED = 0;
 export const OFFERED = 1;
 
 const { now } = Date;
+const { load } = Atomics;
 /** @type {(error: any) => Promise<void>} */
 const doNothing = async () => {};
 
 export class Run {
   closed = false;
   looked = false;
-  controller = new AbortController();
   /** Threads that its code started and that have not ended; null when there was none. */
   threads = null;
   /** What is called, and waited for, when an error that nobody caught ends it. */
@@ -29,6 +30,7 @@ export class Run {
   /** Why the thread is not to run another execution, and whether that is so of the whole process. */
   #worn = null;
   #isProcessWorn = false;
+  #signal = new RunSignal(() => this.isToEnd);
 
   constructor(execute, post, flags) {
     this.number = execute.run;
@@ -117,17 +119,22 @@ export class Run {
   }
 
   cancel(reason, message) {
-    this.cancellation = new Cancelled(message, reason);
-    this.controller.abort(this.cancellation);
+    this.cancellation = this.#signal.abort(message, reason);
+  }
+
+  /** Also seen by code that never comes back to its event loop. */
+  get isToEnd() {
+    return load(this.flags, CANCELLED) === this.number;
   }
 
   /** From here on the execution can react to its cancel, and is given the time to. */
   look() {
     if (!this.looked) {
       this.looked = true;
+      this.#signal.follow();
       this.post({ type: "looked" });
     }
-    return this.controller.signal;
+    return this.#signal.controller.signal;
   }
 }
 

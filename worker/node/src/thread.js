@@ -78,7 +78,10 @@ export class UserThread {
     });
   }
 
-  /** Has it run an execution. Resolves as `converse` does, or with `unfit` and the reason when it cannot, or does not come to it: no user code was entered then. */
+  /**
+   * Has it run an execution. Resolves as `converse` does; or with `unfit` and the reason when it cannot, or does not come to it, and
+   * with `withdrawn` when it was cancelled before that: no user code was entered then.
+   */
   async execute(execution, listen) {
     const { run } = execution;
     Atomics.store(this.#flags, OFFERED, run);
@@ -87,12 +90,13 @@ export class UserThread {
     const ended = await this.converse({ type: "execute", ...execution }, (message, done) => {
       if (message.run !== undefined && message.run !== run) return;
       if (message.type === "unfit") return done({ unfit: message.reason });
+      if (message.type === "withdrawn") return done({ withdrawn: true });
       if (message.type !== "finished") return listen(message);
       this.wear(message.worn, message.ofProcess);
       done({ outcome: message.outcome });
     });
     clearTimeout(impatience);
-    this.#isUsed = true;
+    this.#isUsed ||= ended.withdrawn === undefined;
     const isInnocent = ended.died !== undefined && !this.isTerminated && this.#withdraw(run);
     return isInnocent ? { unfit: `what executions before left behind ended the thread (${ended.died.message})` } : ended;
   }
@@ -106,10 +110,18 @@ export class UserThread {
     if (!this.isDead) this.#worker.postMessage(message);
   }
 
-  /** Tells the code of a run that it is to end; also code that never comes back to its event loop can see it. */
+  /**
+   * Tells the code of a run that it is to end; also code that never comes back to its event loop can see it. True when there is nobody
+   * to tell: the thread has not taken the run up, and will not.
+   */
   cancel(run, reason, message) {
+    if (this.#withdraw(run)) {
+      this.#onMessage({ type: "withdrawn", run });
+      return true;
+    }
     Atomics.store(this.#flags, CANCELLED, run);
     this.post({ type: "cancel", run, reason, message });
+    return false;
   }
 
   /** What its event loop waits for; null when it does not answer. */

@@ -21,15 +21,17 @@ test("code that was left behind and never comes back holds up the next execution
   assert.equal(await isFresh(), true);
 });
 
-test("a cancel while the thread is kept from the next execution ends that", async () => {
-  await worker.code("export default () => { setImmediate(() => { for (;;); }); };");
-  const run = worker.start("conformance.echo", "next");
+test("a cancel while the thread is kept from the next execution ends that at once, and costs the worker nothing", async () => {
+  const held = await worker.code(`export default () => { ${KEEP} setImmediate(() => { const end = Date.now() + 500; while (Date.now() < end); }); };`);
+  const run = worker.start("inline", {}, { source: { type: "Inline", language: "", code: "export default (params, ctx) => ctx.log.info('entered');" } });
   await worker.expect("Started");
   worker.cancel(run);
-  assert.equal((await worker.finish()).kind, "Cancelled");
+  const ended = await worker.finish();
+  assert.deepEqual([held.kind, ended.kind, ended.outcome.message, ended.lines, ended.idle.recycle], ["Succeeded", "Cancelled", "please stop", [], false]);
+  assert.equal(await isFresh(), false);
 });
 
-test("a cancel that the thread did not come to hear is told to the next one", { timeout: 20_000 }, async () => {
+test("an execution that is cancelled before a thread takes it up is given to none", { timeout: 20_000 }, async () => {
   const host = new Host(undefined, { conformance: false });
   await host.start();
   const execute = async (run, code) => {
@@ -39,10 +41,11 @@ test("a cancel that the thread did not come to hear is told to the next one", { 
   try {
     await execute(1, "export default () => { setImmediate(() => { for (;;); }); };");
     await timer(100);
-    const hears = execute(2, "export default (params, { signal }) => new Promise((done) => { if (signal.aborted) done(1); signal.onabort = () => done(1); });");
+    const ended = execute(2, "export default () => 1;");
     await timer(100);
-    host.cancel(2, "User", "please stop");
-    assert.deepEqual(await Promise.race([hears, timer(10_000, null, { ref: false })]), { outcome: { type: "Succeeded", result: "1" } });
+    assert.equal(host.cancel(2, "User", "please stop"), true);
+    assert.deepEqual(await ended, { withdrawn: true });
+    assert.deepEqual(await execute(3, "export default () => 3;"), { outcome: { type: "Succeeded", result: "3" } });
   } finally {
     await host.stop();
   }
