@@ -238,8 +238,8 @@ test("a recorded cancel comes as long after Started as it came then", () => {
   assert.match(done.stderr, /outcome now: +cancelled: stop it/);
 });
 
-test("a call that had no reply when the cancel came gets none", () => {
-  const code = execute("export default (p, ctx) => ctx.state.get('a');");
+test("a call that had no reply when the cancel came gets none, also where the run takes longer to come to it", () => {
+  const code = execute("export default async (p, ctx) => { await new Promise((done) => setTimeout(done, 500)); return ctx.state.get('a'); };");
   const cancel = { at_us: 50_000, to_worker: { Cancel: { run: 3, reason: "User", message: "stop", grace_ms: 1000 } } };
   same(replay([code, call(1, "state.get", { key: "a" }), cancel, DEAF, finished({ Cancelled: {} })]));
 });

@@ -1,6 +1,7 @@
 // `replay FILE`: an execution of production once more on a desk, with the answers it got then.
 
 import { writeSync } from "node:fs";
+import { setTimeout as timer } from "node:timers/promises";
 import { Rejection } from "../outcome.js";
 import { areMoved, relaunch, STDOUT_FD } from "../streams.js";
 import { EXIT_DONE } from "../wire/limits.js";
@@ -13,6 +14,8 @@ import { say, showLog, showProgress, showStack } from "./screen.js";
 import { parseTranscript, TranscriptError } from "./transcript.js";
 
 const EXIT_DIFFERENT = 1;
+/** So long a recorded cancel waits for the calls that came before it. */
+const CALLS_MAX_MS = 5000;
 const EXIT_NOT_REPLAYABLE = 2;
 
 /** Resolves with the exit code: 0 the same, 1 not the same, 2 the file cannot be replayed. */
@@ -63,7 +66,7 @@ async function replay(host, { execute, cancels }, masks, comparison) {
     context: masks.context(),
     timeoutMs: Number(execute.timeout_ms),
   };
-  let timers = [];
+  const isOver = new AbortController();
   const { outcome } = await runAlone(host, job, request, {
     log(record) {
       showLog(record);
@@ -72,14 +75,24 @@ async function replay(host, { execute, cancels }, masks, comparison) {
     progress: showProgress,
     call: (method, params) => comparison.call(method, params),
     started(execution) {
-      if (isDebugged()) return;
-      timers = cancels.map(({ afterMs, reason, message, graceMs }) =>
-        setTimeout(() => execution.cancel(reason, message || "cancelled", graceMs), afterMs),
-      );
+      if (!isDebugged()) for (const one of cancels) cancelAsThen(execution, one, comparison, isOver.signal);
     },
   });
-  timers.forEach(clearTimeout);
+  isOver.abort();
   return outcome;
+}
+
+/** A run that is slower than it was then is not cancelled before it has made the calls that it had made by then; unless it makes others. */
+async function cancelAsThen(execution, { afterMs, calls, reason, message, graceMs }, comparison, signal) {
+  const options = { signal, ref: false };
+  try {
+    await timer(afterMs, null, options);
+    await Promise.race([comparison.made(calls), timer(CALLS_MAX_MS, null, options)]);
+  } catch {
+    // It is over.
+    return;
+  }
+  execution.cancel(reason, message || "cancelled", graceMs);
 }
 
 /** Shows the first difference, then both outcomes; returns the exit code. */

@@ -61,7 +61,7 @@ export class Recording {
   logs = [];
   /** Frames that were not kept. */
   dropped = 0;
-  /** `{ afterMs, reason, message, graceMs }`, measured from Started. */
+  /** `{ afterMs, calls, reason, message, graceMs }`: how long after Started it came, and after how many calls. */
   cancels = [];
   /** The outcome the worker sent; null when it was ended before it could. */
   outcome = null;
@@ -104,7 +104,8 @@ export class Recording {
       }
       case "Cancel": {
         const { reason, message: text, grace_ms: graceMs } = message;
-        this.cancels.push({ afterMs: Math.max(0, (atUs - this.#startedUs) / 1000), reason, message: text, graceMs });
+        const afterMs = Math.max(0, (atUs - this.#startedUs) / 1000);
+        this.cancels.push({ afterMs, calls: this.callsInOrder, reason, message: text, graceMs });
         return;
       }
       default: // Neither a Ping nor a Dump changes what the run does.
