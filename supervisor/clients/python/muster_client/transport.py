@@ -192,6 +192,28 @@ class Transport:
         return self._pools()["streams"].stream(**_arguments(request, self._place.headers(request, token)))
 
 
+async def _close_all(pools: dict[str, httpx.AsyncClient]) -> None:
+    for http in pools.values():
+        await http.aclose()
+
+
+async def _keep(pools: dict[str, httpx.AsyncClient]) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await _close_all(pools)
+
+
+def _closed_with_loop(pools: dict[str, httpx.AsyncClient]) -> AsyncIterator[None]:
+    """What has the running loop close them: at its end, or when it is let go of before, a loop ends the generators it has begun."""
+    keeper = _keep(pools)
+    try:
+        keeper.__anext__().__await__().send(None)
+    except StopIteration:
+        pass
+    return keeper
+
+
 class AsyncTransport:
     """The same for coroutines of one event loop."""
 
@@ -205,24 +227,24 @@ class AsyncTransport:
 
     def _connect(self) -> None:
         self._http = {kind: httpx.AsyncClient(**self._options, limits=_limits(kind)) for kind in _CONNECTIONS}
+        self._keeper: AsyncIterator[None] | None = None
         self._process = os.getpid()
 
     async def close(self) -> None:
         """Closes its connections."""
-        for http in self._pools().values():
-            await http.aclose()
+        await _close_all(self._pools())
 
     def _pools(self) -> dict[str, httpx.AsyncClient]:
         """Those of this process, and of the loop that runs: what a loop has opened is of no use when that is closed."""
         loop = asyncio.get_running_loop()
         if self._process != os.getpid() or (self._loop is not None and self._loop is not loop and self._loop.is_closed()):
             if self._process != os.getpid():
-                _of_parents.append(self._http)
-            # Else their sockets are closed with them: nobody can close them in a loop that is closed.
+                _of_parents.append((self._http, self._keeper))
+            # Else their sockets are closed with them, unless the loop has: nobody can close them in a loop that is closed.
             self._loop, self.crowd = None, Crowd(_CONNECTIONS["waits"])
             self._connect()
         if self._loop is None:
-            self._loop = loop
+            self._loop, self._keeper = loop, _closed_with_loop(self._http)
         elif self._loop is not loop:
             raise MusterError("this AsyncClient is at work in another event loop: make one in each, or ask shared_async_client()")
         return self._http

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Iterator
 
@@ -95,6 +96,28 @@ def test_many_loops_one_after_another_leave_nothing_open(url: str) -> None:
         assert time.monotonic() < end, before
         time.sleep(0.05)
     asyncio.run(client.close())
+
+
+def test_a_loop_that_ends_closes_what_was_opened_in_it(url: str) -> None:
+    client = AsyncClient(url, "token")
+
+    async def ask(client: AsyncClient) -> None:
+        await client.get("one")
+
+    async def ask_and_let_go() -> None:
+        # By a client that nobody has any more, and that nobody has closed.
+        await ask(AsyncClient(url, "token"))
+        gc.collect()
+        await asyncio.sleep(0)
+
+    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            asyncio.run(ask(client))
+        asyncio.run(ask_and_let_go())
+        gc.collect()
+    assert [str(one.message) for one in told] == []
 
 
 def test_a_process_that_was_forked_while_a_thread_made_a_client(url: str) -> None:
