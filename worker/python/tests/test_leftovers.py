@@ -63,6 +63,7 @@ def test_a_thread_that_a_module_starts_is_the_modules(tmp_path) -> None:
 
 
 FOR_GOOD = {
+    "no new privileges": ("import ctypes; ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)", "what it asked the kernel for cannot be taken back (PR_SET_NO_NEW_PRIVS)"),
     "audit hook": ("sys.addaudithook(lambda *_: None)", "it called addaudithook, which stays as long as the process"),
     "hook of forks": ("os.register_at_fork(before=print)", "it called register_at_fork, which stays as long as the process"),
     "user": ("os.setegid(12345)", "it is another user, or in other groups"),

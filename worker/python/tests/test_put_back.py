@@ -126,6 +126,19 @@ SPOILT = {
     "temporary folder": ("tempfile", "tempfile.tempdir = '/nowhere'", "tempfile.gettempdir()"),
     "another's limit": ("resource", "resource.prlimit(0, resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
     "limit by libc": ("ctypes, resource", "ctypes.CDLL(None).setrlimit(resource.RLIMIT_NOFILE, (ctypes.c_ulong * 2)(64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
+    "name to the system": ("ctypes", "ctypes.CDLL(None).prctl(15, b'secret')", "open('/proc/self/comm').read()"),
+    "traceable": ("ctypes", "ctypes.CDLL(None).prctl(4, 0)", "ctypes.CDLL(None).prctl(3)"),
+    "slack of timers": ("ctypes", "ctypes.CDLL(None).prctl(29, 1_000_000)", "ctypes.CDLL(None).prctl(30)"),
+    "signal at the parent's end": ("ctypes", "ctypes.CDLL(None).prctl(1, 9)", "[ctypes.CDLL(None).prctl(2, ctypes.byref(n)) or n.value for n in [ctypes.c_int()]]"),
+    "whose orphans": ("ctypes", "ctypes.CDLL(None).prctl(36, 1)", "[ctypes.CDLL(None).prctl(37, ctypes.byref(n)) or n.value for n in [ctypes.c_int()]]"),
+    "addresses of children": ("ctypes", "ctypes.CDLL(None).personality(0x40000)", "ctypes.CDLL(None).personality(0xFFFFFFFF)"),
+    "priority by libc": ("ctypes, os", "os.geteuid() or ctypes.CDLL(None).setpriority(0, 0, 1)", "os.getpriority(0, 0)"),
+    "affinity by libc": ("ctypes, os", "ctypes.CDLL(None).sched_setaffinity(0, 8, ctypes.byref(ctypes.c_ulong(1 << max(os.sched_getaffinity(0)))))", "sorted(os.sched_getaffinity(0))"),
+    "place at the disk": (
+        "ctypes, os",
+        "ctypes.CDLL(None).syscall({'x86_64': 251, 'aarch64': 30}[os.uname().machine], 1, 0, 3 << 13)",
+        "ctypes.CDLL(None).syscall({'x86_64': 252, 'aarch64': 31}[os.uname().machine], 1, 0)",
+    ),
     "limit": ("resource", "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
 }
 
@@ -291,3 +304,10 @@ def main(params):
 """
     assert worker.run("conformance.echo").kind == "Succeeded"
     assert [worker.code(code).result for _ in range(2)] == [[True, True, True, []]] * 2
+
+
+def test_what_a_file_asks_the_kernel_for_while_it_is_loaded_is_put_back_as_far_as_it_can_be(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("import ctypes, muster_worker\nlibc = ctypes.CDLL(None)\nlibc.prctl(15, b'secret')\nlibc.prctl(38, 1, 0, 0, 0)\n")
+    with Worker(tmp_path) as worker:
+        code = "import ctypes\ndef main(params):\n    return [open('/proc/self/comm').read() != 'secret\\n', ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)]\n"
+        assert [worker.code(code).result for _ in range(2)] == [[True, 1]] * 2

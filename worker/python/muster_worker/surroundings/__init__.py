@@ -23,6 +23,7 @@ from .faults import Faults
 from .garbage import Garbage
 from .glance import Glance
 from .interpreter import Interpreter, Streams
+from .kernel import Kernel
 from .libraries import Libraries
 from .loggers import Loggers
 from .names import Builtins
@@ -48,7 +49,7 @@ class Surroundings:
     def __init__(self) -> None:
         self._context = contextvars.copy_context()
         self._process, self._streams, self._signals, self._rank = Process(), Streams(), Signals(), Rank()
-        self._touched = Touched()
+        self._touched, self._kernel = Touched(), Kernel()
         self._garbage = Garbage(self._touched.by)
         note = self._touched.by.add
         self._faults = Faults(note)
@@ -66,6 +67,7 @@ class Surroundings:
             return self._context.run(load)
         finally:
             self._put_process_back()
+            self._kernel.accept()
             for aspect in self._aspects:
                 aspect.note()
             self._numbers.note(self._context)
@@ -101,6 +103,7 @@ class Surroundings:
             self._environment.own(temporary.VARIABLE, folder)
         self._process.be_born()
         self._timers.be_born()
+        self._kernel.be_born()
         self._numbers.seed_anew()
 
     def outside_of_runs(self, function: Callable[[], None]) -> None:
@@ -140,6 +143,9 @@ class Surroundings:
             self._process.look()
             self._process.look_at_limits()
             self._signals.put_back()
+            if self._kernel.may_differ:
+                self._kernel.put_back()
+                self._rank.put_back()
             self._libraries.put_back()
             self._timers.refuse_deadly()
         temporary.forget()
@@ -147,6 +153,7 @@ class Surroundings:
     def _put_all_back(self) -> None:
         self._put_process_back()
         self._process.look_at_limits()
+        self._kernel.put_back()
         self._rank.put_back()
         for aspect in self._aspects:
             aspect.put_back()
