@@ -1,14 +1,17 @@
-// Globals of Node's that are loaded when they are first looked at. To look at each would load them all, so a setter of ours
-// notices when one is replaced. One that is deleted is missed; one that is made anew after that is not, unless all are put back.
+// Globals of Node's that are loaded when they are first looked at. To look at each would load them all, so a getter of ours
+// stands in the place of each, which says that it is there instead, while we look.
+
+/** What the getters give then. */
+const IN_PLACE = Symbol("in place");
 
 const { apply, defineProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
 
 export class LazyGlobals {
   /** @type {[PropertyKey, PropertyDescriptor][]} */
   #all = [];
-  #isChanged = false;
+  #isLooking = false;
   /** @type {(() => boolean) | null} */
-  #areThere = null;
+  #areInPlace = null;
 
   /** `others` are looked after elsewhere. */
   constructor(others) {
@@ -28,15 +31,13 @@ export class LazyGlobals {
     /** @type {PropertyDescriptor} */
     const kept = {
       get: () => {
+        if (this.#isLooking) return IN_PLACE;
         const value = apply(get, globalThis, []);
         // Node has made a value of it now.
         defineProperty(globalThis, key, kept);
         return value;
       },
-      set: (value) => {
-        this.#isChanged = true;
-        replace(value);
-      },
+      set: replace,
       enumerable,
       configurable: true,
     };
@@ -45,19 +46,29 @@ export class LazyGlobals {
 
   /** Those that files of the workflows folder replaced stay so. */
   accept() {
-    this.#isChanged = false;
     const found = this.#all.filter(isInPlace);
-    if (this.#areThere !== null && found.length === this.#all.length) return;
+    if (this.#areInPlace !== null && found.length === this.#all.length) return;
     this.#all = found;
-    const tests = found.map(([key]) => `${JSON.stringify(key)} in all`);
-    this.#areThere = new Function("all", `return () => ${["true", ...tests].join(" && ")};`)(globalThis);
+    const tests = found.map(([key]) => `all[${JSON.stringify(key)}] === place`);
+    this.#areInPlace = new Function("all", "place", `return () => ${["true", ...tests].join(" && ")};`)(globalThis, IN_PLACE);
+  }
+
+  #isSame() {
+    this.#isLooking = true;
+    try {
+      return this.#areInPlace !== null && this.#areInPlace();
+    } catch {
+      // A getter that throws stands where ours was.
+      return false;
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   /** False when one does not let itself be put back. `always`: also what is not known to have changed. */
   putBack(always = false) {
-    if (!this.#isChanged && !always && this.#areThere?.()) return true;
+    if (!always && this.#isSame()) return true;
     for (let at = 0; at < this.#all.length; at++) defineProperty(globalThis, this.#all[at][0], this.#all[at][1]);
-    this.#isChanged = false;
     for (let at = 0; at < this.#all.length; at++) if (!isInPlace(this.#all[at])) return false;
     return true;
   }

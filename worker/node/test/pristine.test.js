@@ -82,6 +82,7 @@ const LEAKS = {
   "an environment from a file": [`process.loadEnvFile(${JSON.stringify(ENV_FILE)})`, "process.env.OF_A_FILE ?? null", null],
   "how names are resolved by promises": ["require('node:dns').promises.setServers(['192.0.2.1'])", "(await import('node:dns')).promises.getServers().includes('192.0.2.1')", false],
   "that a global of Node's is gone": ["delete globalThis.Blob; Array.prototype.every = null", "typeof globalThis.Blob", "function"],
+  "a global that was deleted and made anew": ["delete globalThis.FormData; globalThis.FormData = 'wrong'", "typeof FormData", "function"],
   "a getter in the place of one": ["Object.defineProperty(globalThis, 'MessageEvent', { get() { throw new Error('wrong'); }, configurable: true })", "typeof MessageEvent", "function"],
   "that everything iterates": ["Object.prototype[Symbol.iterator] = function* () { yield 'wrong'; }", "Symbol.iterator in {}", false],
   "how every list is split and shown": ["Array.prototype[Symbol.split] = Array.prototype[Symbol.for('nodejs.util.inspect.custom')] = () => 'wrong'", "[Symbol.split in [], (await import('node:util')).inspect([1])]", [false, "[ 1 ]"]],
