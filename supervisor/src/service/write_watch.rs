@@ -8,12 +8,16 @@ use std::time::Duration;
 use muster_store::{Result, StoreError};
 use tokio::time::{Instant, timeout};
 
-/// What is not confirmed within this stands still.
+/// Longer than a commit takes on a database that is only slow.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
 /// One write that comes again and again, watched for all the others.
-#[derive(Debug, Default)]
-pub(super) struct WriteWatch(Mutex<Option<Unconfirmed>>);
+#[derive(Debug)]
+pub(super) struct WriteWatch {
+    /// What is not confirmed within this stands still.
+    confirmed_within: Duration,
+    unconfirmed: Mutex<Option<Unconfirmed>>,
+}
 
 #[derive(Debug)]
 struct Unconfirmed {
@@ -21,12 +25,18 @@ struct Unconfirmed {
     is_told: bool,
 }
 
+impl Default for WriteWatch {
+    fn default() -> Self {
+        Self { confirmed_within: CONFIRMED_WITHIN, unconfirmed: Mutex::default() }
+    }
+}
+
 impl WriteWatch {
     /// Gives what the write comes to, and notes meanwhile for how long it has not been confirmed.
     pub(super) async fn watched<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
         self.state().get_or_insert_with(|| Unconfirmed { since: Instant::now(), is_told: false });
         let mut write = pin!(write);
-        let written = match timeout(CONFIRMED_WITHIN, &mut write).await {
+        let written = match timeout(self.confirmed_within, &mut write).await {
             Ok(written) => written,
             Err(_) => {
                 self.tell();
@@ -46,7 +56,7 @@ impl WriteWatch {
     /// For how long a write has not been confirmed, if that is too long.
     pub(super) fn silent_for(&self) -> Option<Duration> {
         let waited = self.state().as_ref().map(|unconfirmed| unconfirmed.since.elapsed());
-        waited.filter(|waited| *waited >= CONFIRMED_WITHIN)
+        waited.filter(|waited| *waited >= self.confirmed_within)
     }
 
     fn tell(&self) {
@@ -57,7 +67,7 @@ impl WriteWatch {
     }
 
     fn state(&self) -> MutexGuard<'_, Option<Unconfirmed>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,9 +77,10 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_write_that_is_not_confirmed_shows_until_one_is() {
-        let watch = Arc::<WriteWatch>::default();
+        let watch =
+            Arc::new(WriteWatch { confirmed_within: Duration::from_millis(10), ..WriteWatch::default() });
         watch.watched(async { Ok(()) }).await.unwrap();
         assert_eq!(watch.silent_for(), None);
         let (confirmed, confirms) = tokio::sync::oneshot::channel::<Result<()>>();
@@ -77,8 +88,9 @@ mod tests {
             let watch = Arc::clone(&watch);
             tokio::spawn(async move { watch.watched(async { confirms.await.unwrap() }).await })
         };
-        tokio::time::sleep(CONFIRMED_WITHIN * 2).await;
-        assert_eq!(watch.silent_for(), Some(CONFIRMED_WITHIN * 2));
+        while watch.silent_for().is_none() {
+            tokio::task::yield_now().await;
+        }
         confirmed
             .send(Err(StoreError::CommitUnknown { backend: "test", message: "given up".into() }))
             .unwrap();

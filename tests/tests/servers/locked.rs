@@ -143,3 +143,22 @@ fn a_locked_row_that_waits_holds_up_neither_claims_nor_whoever_cancels_it() {
     assert_eq!(world.record.finished(&id, SOON)["status"], "CANCELLED");
     world.assert_clean(owner, &installation);
 }
+
+#[test]
+fn a_database_that_does_not_confirm_what_is_written_is_not_ready() {
+    let mut world = World::shared();
+    let (owner, installation) = supervisor(&world);
+    owner.wait_ready(SOON);
+    // It answers every question, as one does whose commits wait for a standby that is away.
+    let held = world.record.hold("LOCK TABLE supervisors IN SHARE MODE");
+    eventually("it is not ready, and says what is not confirmed", SOON, || {
+        let answer = owner.client().get("/readyz");
+        answer.status == 503 && answer.body.to_string().contains("has not confirmed what is written")
+    });
+    drop(held);
+    owner.wait_ready(SOON);
+    eventually("the log says when it is over", SOON, || {
+        owner.log().contains("the database confirms what is written again")
+    });
+    world.assert_clean(owner, &installation);
+}
