@@ -85,3 +85,25 @@ async fn a_server_that_cannot_save() {
     let leave = |server: &TestRedis| say(server, &["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
     is_named_and_left(&server, "cannot save to its disk", enter, leave).await;
 }
+
+#[tokio::test]
+async fn a_server_that_wants_a_password_from_now_on() {
+    let server = TestRedis::start();
+    let mut operator = server.connection();
+    let mut say = |words: &[&str]| {
+        let mut command = ::redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query::<()>(&mut operator).unwrap();
+    };
+    let bus = Bus::redis(&server.url(), "test").unwrap();
+    problem_is(&bus, |problem| problem.is_none()).await;
+    say(&["CONFIG", "SET", "requirepass", "secret"]);
+    // Who is connected stays who it is; whoever comes anew is asked.
+    say(&["CLIENT", "KILL", "TYPE", "normal"]);
+    problem_is(&bus, |problem| problem.is_some_and(|problem| problem.contains("it wants a password"))).await;
+    let refused = bus.put_pending(Uuid::now_v7(), Bytes::from_static(b"{}")).await;
+    assert!(matches!(refused, Err(BusError::Refused(_))), "{refused:?}");
+    say(&["CONFIG", "SET", "requirepass", ""]);
+    problem_is(&bus, |problem| problem.is_none()).await;
+    bus.put_pending(Uuid::now_v7(), Bytes::from_static(b"{}")).await.unwrap();
+}

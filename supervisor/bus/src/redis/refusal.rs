@@ -19,6 +19,8 @@ pub(super) enum WriteRefusal {
     Loading,
     /// The user of the URL may not write.
     Forbidden,
+    /// It wants a password, and was given none.
+    NoPassword,
 }
 
 impl WriteRefusal {
@@ -31,6 +33,7 @@ impl WriteRefusal {
             "NOREPLICAS" => Some(Self::NoReplicas),
             "LOADING" => Some(Self::Loading),
             "NOPERM" => Some(Self::Forbidden),
+            "NOAUTH" => Some(Self::NoPassword),
             _ => None,
         }
     }
@@ -39,7 +42,12 @@ impl WriteRefusal {
     pub(super) fn wants_new_connection(self) -> bool {
         match self {
             Self::ReadOnly => true,
-            Self::Full | Self::CannotSave | Self::NoReplicas | Self::Loading | Self::Forbidden => false,
+            Self::Full
+            | Self::CannotSave
+            | Self::NoReplicas
+            | Self::Loading
+            | Self::Forbidden
+            | Self::NoPassword => false,
         }
     }
 }
@@ -60,6 +68,7 @@ impl std::fmt::Display for WriteRefusal {
                 "it takes no writes because too few replicas follow it (min-replicas-to-write): start them"
             }
             Self::Loading => "it is still loading its data after a start: wait",
+            Self::NoPassword => "it wants a password: give it with its user in redis_url",
             Self::Forbidden => "its user may not write keys and channels under key_prefix: give it the ACL for them",
         })
     }
