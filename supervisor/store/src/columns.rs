@@ -26,6 +26,13 @@ pub(crate) fn truncated(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
+/// The moment that a database keeps as so many microseconds since the Unix epoch. What was written by hand may lie before or after
+/// all that we know, as PostgreSQL's `infinity`: it is the first or the last moment there is.
+pub(crate) fn moment(micros: i64) -> Timestamp {
+    let beyond = if micros < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(micros).unwrap_or(beyond)
+}
+
 /// Counters lie in signed columns and are never negative.
 pub(crate) fn unsigned(number: i32) -> u32 {
     u32::try_from(number).unwrap_or_default()

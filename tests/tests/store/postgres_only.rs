@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use muster_core::access::Role;
 use muster_core::execution::Status;
 use muster_store::{
-    Claim, ClaimStore as _, ExecutionStore as _, Finalization, FinalizeResult, NewExecution,
+    Claim, ClaimStore as _, ExecutionStore as _, Finalization, FinalizeResult, NewExecution, NewToken,
     OutcomeStore as _, PostgresStore, SchemaStore as _, StoreError, TakeOver,
 };
 use muster_tests::{ServerKind, Services};
@@ -412,4 +414,41 @@ async fn deliveries_that_are_not_due_are_read_by_nobody_who_takes_some() {
     assert!(take.contains("webhook_deliveries_due") && most_rows(&take) <= 8, "{take}");
     let nothing = plan(&fixture, "take_deliveries", &format!("8, '{{{webhook}}}', 60000000, 64, 16")).await;
     assert!(most_rows(&nothing) <= 1, "{nothing}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moments_that_never_come_and_always_were_are_read() {
+    let fixture = postgres().await;
+    let [never, always] = [fixture.submitted().await, fixture.submitted().await];
+    for (id, moment) in [(never, "infinity"), (always, "-infinity")] {
+        fixture.sql(&format!("UPDATE executions SET run_after = '{moment}' WHERE id = '{id}'")).await;
+    }
+    fixture
+        .sql(
+            "INSERT INTO schedules (id, name, workflow, cron, time_zone, overlap, missed, missed_seconds, jitter_seconds, next_at, due_at)
+            VALUES (gen_random_uuid(), 's', 'w', '@daily', 'UTC', 'skip', 'run_once', 60, 0, 'infinity', 'infinity')",
+        )
+        .await;
+    let token = NewToken {
+        id: Uuid::now_v7(),
+        name: "t".to_owned(),
+        role: Role::View,
+        organization_id: None,
+        hash: "hash".to_owned(),
+        expires_at: None,
+    };
+    fixture.store.create_token(&token, "anna").await.unwrap();
+    fixture.sql("UPDATE tokens SET expires_at = 'infinity'").await;
+
+    let store = &fixture.store;
+    assert_eq!(store.execution(never).await.unwrap().unwrap().run_after, Timestamp::MAX);
+    assert_eq!(store.execution(always).await.unwrap().unwrap().run_after, Timestamp::MIN);
+    assert_eq!(store.tokens().await.unwrap()[0].expires_at, Some(Timestamp::MAX));
+    assert_eq!(store.definitions().await.unwrap().schedules.len(), 1);
+    assert_eq!(store.next_tick().await.unwrap(), None);
+    assert_eq!(store.queue_depth().await.unwrap().pending, 2);
+    assert_eq!(store.queue_uses().await.unwrap().len(), 1);
+    let due = store.claim_due(&claimant(), 10, TakeOver::Nothing).await.unwrap();
+    assert_eq!(due.claimed.iter().map(|claimed| claimed.attempt.execution_id).collect::<Vec<_>>(), [always]);
+    assert_eq!(store.next_due(&claimant().queues).await.unwrap(), None);
 }

@@ -8,7 +8,7 @@ use muster_store::{
     SchemaStore as _, TakeOver,
 };
 
-use crate::fixture::{claimant, eventually, postgres};
+use crate::fixture::{claimant, eventually, new_execution, postgres};
 use crate::hidden::hide;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,4 +183,24 @@ async fn rule_13_a_presence_is_swept_when_its_supervisor_is_long_dead_and_not_be
         (!left.contains(&dead.owner)).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_that_hands_out_the_sessions_of_others_is_named() {
+    let fixture = postgres().await;
+    let clock = |body: String| {
+        format!("clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql VOLATILE AS $$ BEGIN {body}; END $$")
+    };
+    hide(&fixture, &clock("RETURN pg_catalog.clock_timestamp()".to_owned())).await;
+    let store = fixture.another_store().await;
+    for code in ["26000", "42P05"] {
+        let refusal =
+            format!("RAISE EXCEPTION 'the prepared statement is not as it was' USING ERRCODE = '{code}'");
+        hide(&fixture, &clock(refusal)).await;
+        let told = store.submit(&[new_execution()]).await.unwrap_err().to_string();
+        assert!(
+            told.contains("a pooler before the database") && told.contains("pool_mode = session"),
+            "{told}"
+        );
+    }
 }

@@ -53,6 +53,14 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
                 message: format!("{message}; check user and password in database_url"),
             },
             "3D" => StoreError::Incompatible { backend, message: format!("{message}; create it first") },
+            "26" | "42" if is_of_another_session(&sqlstate) => StoreError::Incompatible {
+                backend,
+                message: format!(
+                    "{message}; a pooler before the database hands its sessions to others between transactions, and statements are \
+                     prepared in sessions: give database_url the server itself, or a pooler that keeps one for each client \
+                     (pool_mode = session)"
+                ),
+            },
             "42" => StoreError::Incompatible {
                 backend,
                 message: format!("{message}; run `supervisor migrate`, and check what the user may do"),
@@ -75,6 +83,11 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     } else {
         StoreError::Failed { backend, message }
     }
+}
+
+/// Whether a prepared statement was one of another client's session: it is there already, or is not there.
+fn is_of_another_session(sqlstate: &str) -> bool {
+    matches!(sqlstate, "42P05" | "26000")
 }
 
 /// A commit was not confirmed. Only what the server itself holds against a value, a statement or a moment proves

@@ -1,10 +1,11 @@
 //! Bringing the schema up to date under supervisors that run.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _, Row};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::ahead::build_ahead;
 use super::connections::Connections;
@@ -54,6 +55,9 @@ const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 
 /// A step may read all of a large table, and whoever starts meanwhile waits for it.
 pub(super) const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The turn of another supervisor is over sooner, unless it has much to do or stands still.
+const TURN_TOLD_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a step of a migration waits for a lock: whoever wants the table waits behind it meanwhile.
 pub(super) const LOCK_TIMEOUT_MS: u32 = 500;
@@ -105,8 +109,7 @@ enum Applied {
 async fn apply_missing(connection: &mut PgConnection) -> Result<Applied> {
     let mut transaction = within(STATEMENT_TIMEOUT, connection.begin()).await?;
     within(STATEMENT_TIMEOUT, transaction.execute("SET LOCAL statement_timeout = 0")).await?;
-    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
-    within(MIGRATION_TIMEOUT, lock.execute(&mut *transaction)).await?;
+    take_turn(&mut transaction).await?;
     let applied = version(&mut transaction).await?;
     for migration in missing(BACKEND, MIGRATIONS, applied)? {
         // A role that may only read and write rows can still start on a schema that is up to date.
@@ -125,6 +128,20 @@ async fn apply_missing(connection: &mut PgConnection) -> Result<Applied> {
     }
     within(STATEMENT_TIMEOUT, transaction.commit()).await?;
     Ok(Applied::From(applied))
+}
+
+/// Waits for whoever brings the schema up to date now, and says so when that takes time.
+async fn take_turn(connection: &mut PgConnection) -> Result<()> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
+    let mut lock = pin!(within(MIGRATION_TIMEOUT, lock.execute(connection)));
+    let taken = match timeout(TURN_TOLD_AFTER, &mut lock).await {
+        Ok(taken) => taken,
+        Err(_) => {
+            tracing::warn!("the start waits for another session that brings the schema up to date");
+            lock.await
+        }
+    };
+    taken.map(drop)
 }
 
 /// Applies one step. False when it met a lock.

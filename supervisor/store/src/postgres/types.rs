@@ -1,6 +1,5 @@
 //! How our types lie in columns of PostgreSQL, which has types of its own for them.
 
-use jiff::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::decode::Decode;
 use sqlx::encode::{Encode, IsNull};
@@ -9,7 +8,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat
 use sqlx::{Postgres, Type, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
-use crate::columns::{IdColumn, JsonColumn, TimeColumn};
+use crate::columns::{IdColumn, JsonColumn, TimeColumn, moment};
 
 /// PostgreSQL counts microseconds from the first moment of 2000.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -42,7 +41,7 @@ impl<'r> Decode<'r, Postgres> for TimeColumn {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         // Prepared statements always answer in binary, where a moment is an eight-byte integer.
         let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
-        Ok(Self(Timestamp::from_microsecond(micros.saturating_add(POSTGRES_EPOCH_US))?))
+        Ok(Self(moment(micros.saturating_add(POSTGRES_EPOCH_US))))
     }
 }
 

@@ -1,6 +1,5 @@
 //! How our types lie in columns of SQLite: ids and JSON as TEXT, times as integer microseconds.
 
-use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde_json::value::RawValue;
 use sqlx::decode::Decode;
@@ -8,7 +7,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Sqlite, Type};
 
-use crate::columns::{IdColumn, JsonColumn, TimeColumn};
+use crate::columns::{IdColumn, JsonColumn, TimeColumn, moment};
 
 impl Type<Sqlite> for IdColumn {
     fn type_info() -> SqliteTypeInfo {
@@ -30,7 +29,7 @@ impl Type<Sqlite> for TimeColumn {
 
 impl<'r> Decode<'r, Sqlite> for TimeColumn {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(Timestamp::from_microsecond(<i64 as Decode<Sqlite>>::decode(value)?)?))
+        Ok(Self(moment(<i64 as Decode<Sqlite>>::decode(value)?)))
     }
 }
 
@@ -59,7 +58,7 @@ impl FromSql for IdColumn {
 
 impl FromSql for TimeColumn {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Timestamp::from_microsecond(value.as_i64()?).map(Self).map_err(unreadable)
+        value.as_i64().map(|micros| Self(moment(micros)))
     }
 }
 
