@@ -18,7 +18,8 @@ use super::confinement::confinement;
 use super::described::view_all;
 use super::explain::{ExplainFacts, explain};
 use super::readiness_parts::{
-    bus_part, files_part, intake_part, outcomes_part, presence_part, queue_part, store_part, workers_part,
+    bus_part, data_dir_part, files_part, intake_part, outcomes_part, presence_part, queue_part, store_part,
+    workers_part,
 };
 use super::supervisor::Supervisor;
 use crate::api::{
@@ -241,6 +242,7 @@ impl ApiService for Supervisor {
         let mut parts = vec![store, workers, intake, outcomes_part(&self.core.refused()), bus];
         parts.extend(files_part(&self.core.descriptions.broken()));
         parts.extend(presence_part(self.store.presence()));
+        parts.extend(data_dir_part(&self.data_dir));
         parts.extend(queue_part(&queues, self.core.slots.free() > 0));
         Readiness::of(parts)
     }

@@ -1,11 +1,16 @@
 //! The data directory: made for its owner alone, and locked, so that two supervisors never share it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use muster_system::private::{self, NotPrivate};
 use rustix::fs::{FlockOperation, flock};
+
+/// The file in it that is locked.
+const LOCK: &str = "lock";
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +45,8 @@ pub enum DataDirError {
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+    is_lost: AtomicBool,
 }
 
 impl DataDir {
@@ -51,12 +57,8 @@ impl DataDir {
     pub fn lock(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable { path: path.to_owned(), source };
         make_private(path)?;
-        let open = private::file_options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join("lock"));
+        let open =
+            private::file_options().read(true).write(true).create(true).truncate(false).open(path.join(LOCK));
         let mut lock = open.map_err(unusable)?;
         if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             if error != rustix::io::Errno::WOULDBLOCK {
@@ -71,7 +73,20 @@ impl DataDir {
             .and_then(|()| lock.rewind())
             .and_then(|()| lock.write_all(note.as_bytes()))
             .map_err(unusable)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock, is_lost: AtomicBool::new(false) })
+    }
+
+    /// Whether the directory at its path is the one that was locked. When it is found not to be, that is told once.
+    pub fn is_in_place(&self) -> bool {
+        let file = |it: io::Result<Metadata>| it.map(|it| (it.dev(), it.ino())).ok();
+        let here = file(std::fs::metadata(self.path.join(LOCK)));
+        let is_in_place = here.is_some() && here == file(self.lock.metadata());
+        let was_lost = self.is_lost.swap(!is_in_place, Ordering::Relaxed);
+        if !is_in_place && !was_lost {
+            let data_dir = self.path.display();
+            tracing::error!(%data_dir, "data_dir was removed or replaced: what is written to it is lost when this supervisor ends");
+        }
+        is_in_place
     }
 
     /// The path of the directory.
@@ -109,6 +124,21 @@ mod tests {
         let path = folder.path().join("some/where/data");
         let _lock = DataDir::lock(&path).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn one_that_was_removed_or_replaced_is_not_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let held = DataDir::lock(&path).unwrap();
+        assert!(held.is_in_place());
+        std::fs::rename(&path, folder.path().join("moved")).unwrap();
+        assert!(!held.is_in_place());
+        let other = DataDir::lock(&path).unwrap();
+        assert!(!held.is_in_place() && other.is_in_place());
+        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::rename(folder.path().join("moved"), &path).unwrap();
+        assert!(held.is_in_place());
     }
 
     #[test]

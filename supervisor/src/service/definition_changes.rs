@@ -20,11 +20,24 @@ pub(super) async fn follow_definitions(
     gate: SecretKeyGate,
 ) {
     let mut follower = DefinitionFollower { prewarm, tokens, gate, known: None };
+    let mut told = String::new();
     loop {
         match follower.look(&*store).await {
-            Ok(()) => store.definitions_changed().await,
+            Ok(()) => {
+                told.clear();
+                store.definitions_changed().await;
+            }
             Err(error) => {
-                tracing::debug!(%error, "what changed of definitions is not known yet; asking again");
+                let reason = error.to_string();
+                if error.is_passing() {
+                    tracing::debug!(reason, "what changed of definitions is not known yet; asking again");
+                } else if reason != told {
+                    tracing::warn!(
+                        reason,
+                        "what is defined cannot be read: no change of tokens, secrets and workflows counts here"
+                    );
+                    told = reason;
+                }
                 tokio::time::sleep(RETRY).await;
             }
         }

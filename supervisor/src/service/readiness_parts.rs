@@ -7,6 +7,7 @@ use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::ErrorInfo;
 use muster_store::{DatabaseFacts, PresenceShown};
 
+use super::data_dir::DataDir;
 use super::database_status::{SILENT_MAX, StatusReading};
 use crate::api::ReadinessPart;
 use crate::dispatch::{IntakeClosed, StartTrouble};
@@ -108,6 +109,19 @@ pub(super) fn store_part(
             part("store", false, format!("the database has not answered for {} s", silent.as_secs()))
         }
     }
+}
+
+/// A directory that is not where it was takes what is written to it along when the supervisor ends.
+pub(super) fn data_dir_part(data_dir: &DataDir) -> Option<ReadinessPart> {
+    if data_dir.is_in_place() {
+        return None;
+    }
+    let problem = format!(
+        "{} was removed or replaced, and what is written to it is lost when this supervisor ends: put it back, or start the \
+         supervisor again",
+        data_dir.path().display()
+    );
+    Some(part("data_dir", false, problem))
 }
 
 /// Executions go on without the bus: it is named, and does not make us unready.

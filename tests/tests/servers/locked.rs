@@ -162,3 +162,19 @@ fn a_database_that_does_not_confirm_what_is_written_is_not_ready() {
     });
     world.assert_clean(owner, &installation);
 }
+
+#[test]
+fn a_start_that_waits_for_a_migration_of_another_says_so() {
+    let mut world = World::shared();
+    let (first, installation) = supervisor(&world);
+    let held = world.record.hold("SELECT pg_advisory_xact_lock(120351215609202)");
+    let starting = world.installation();
+    let second = starting.spawn();
+    eventually("it says what it waits for", SOON, || {
+        second.log().contains("the start waits for another session that brings the schema up to date")
+    });
+    drop(held);
+    second.wait_ready(SOON);
+    assert!(second.terminate(SOON).success());
+    world.assert_clean(first, &installation);
+}
