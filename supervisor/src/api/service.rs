@@ -153,6 +153,11 @@ pub enum ServiceError {
         "idempotency_key: it belongs to execution {0}, which has another workflow or other parameters; give another key"
     )]
     KeyReused(Uuid),
+    /// The id of a submit belongs to another execution.
+    #[error(
+        "execution_id: {0} belongs to an execution of another workflow or with other parameters; give another id, or none"
+    )]
+    IdTaken(Uuid),
     /// A limit that lets nobody wait is full.
     #[error("limit {limit:?} is full{}", .holder.map(|id| format!(": execution {id} is in it")).unwrap_or_default())]
     LimitReached {

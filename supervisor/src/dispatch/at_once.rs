@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use muster_intake::{ClaimAnswer, Claims as _};
+use muster_intake::ClaimAnswer;
 use muster_store::NewExecution;
 
 use super::claims::DispatchClaims;
@@ -16,8 +16,12 @@ impl DispatchClaims {
         if !self.store.starts_at_once(&self.claimant, new).await.unwrap_or(false) {
             return false;
         }
-        match self.claim(vec![Arc::new(new.clone())], reservation).await {
-            Ok(answers) => answers.contains(&ClaimAnswer::Taken),
+        // A row that waited under its id was claimed as what it is: whether that is what was asked for is found out there, too.
+        let is_it = |row: &Arc<NewExecution>| row.request.get() == new.request.get();
+        match self.claim_rows(&[Arc::new(new.clone())], reservation).await {
+            Ok(answers) => answers
+                .iter()
+                .any(|(answer, row)| *answer == ClaimAnswer::Taken && row.as_ref().is_some_and(is_it)),
             Err(error) => {
                 tracing::debug!(execution_id = %new.id, %error, "not started at once; submitted as one that waits");
                 false

@@ -41,11 +41,23 @@ impl Claims for DispatchClaims {
         executions: Vec<Arc<NewExecution>>,
         reservation: SlotReservation,
     ) -> Result<Vec<ClaimAnswer>, StoreError> {
+        let answers = self.claim_rows(&executions, reservation).await?;
+        Ok(answers.into_iter().map(|(answer, _)| answer).collect())
+    }
+}
+
+impl DispatchClaims {
+    /// What became of each claim, with the row that is run where it is ours.
+    pub(super) async fn claim_rows(
+        &self,
+        executions: &[Arc<NewExecution>],
+        reservation: SlotReservation,
+    ) -> Result<Vec<(ClaimAnswer, Option<Arc<NewExecution>>)>, StoreError> {
         let _under_way = self.dispatcher.in_flight().claiming();
-        let claims = match self.store.claim(&self.claimant, &executions).await {
+        let claims = match self.store.claim(&self.claimant, executions).await {
             Ok(claims) => claims,
             Err(lost @ StoreError::CommitUnknown { .. }) => {
-                self.take_back_committed(&executions, reservation).await?;
+                self.take_back_committed(executions, reservation).await?;
                 return Err(lost);
             }
             Err(error) => return Err(error),
@@ -59,21 +71,20 @@ impl Claims for DispatchClaims {
         let mut ours = Vec::with_capacity(claims.len());
         let answers = claims.into_iter().map(|claim| match claim {
             Claim::Claimed(claimed) => {
+                let row = Arc::clone(&claimed.execution);
                 ours.push(claimed);
-                ClaimAnswer::Taken
+                (ClaimAnswer::Taken, Some(row))
             }
-            Claim::Elsewhere(status) => ClaimAnswer::Elsewhere(status),
-            Claim::Existing { id, .. } => ClaimAnswer::Existing(id),
-            Claim::KeyReused { id } => ClaimAnswer::KeyReused(id),
-            Claim::Refused(reason) => ClaimAnswer::Refused(reason),
+            Claim::Elsewhere(status) => (ClaimAnswer::Elsewhere(status), None),
+            Claim::Existing { id, .. } => (ClaimAnswer::Existing(id), None),
+            Claim::KeyReused { id } => (ClaimAnswer::KeyReused(id), None),
+            Claim::Refused(reason) => (ClaimAnswer::Refused(reason), None),
         });
         let answers = answers.collect();
         self.dispatcher.accept(ours, reservation);
         Ok(answers)
     }
-}
 
-impl DispatchClaims {
     /// The connection was lost in mid-commit: what is in our name and not in our hands was claimed just now
     /// and goes to the dispatcher, whether by that commit or by the poll, which may bring it there too. The caller
     /// asks for all of them again: those answer that they run, and what the same commit refused or left alone

@@ -100,8 +100,7 @@ impl Api {
             self.check_workflow(*workflow_id, own).await?;
         }
         if is_anothers(request.execution_id) {
-            let detail = format!("there is an execution {}, which is not this one", request.execution_id);
-            return Err(ApiError::new(ErrorKind::Conflict, detail));
+            return Err(ServiceError::IdTaken(request.execution_id).into());
         }
         request.organization_id = Some(own);
         Ok(request)

@@ -44,6 +44,7 @@ pub(super) enum ErrorKind {
     TooLarge,
     Unstorable,
     KeyReused,
+    IdTaken,
     LimitReached,
     Failed,
     Unavailable,
@@ -57,7 +58,7 @@ impl ErrorKind {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict | Self::LimitReached => StatusCode::CONFLICT,
+            Self::Conflict | Self::IdTaken | Self::LimitReached => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unstorable | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -77,6 +78,7 @@ impl ErrorKind {
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::Unstorable => ("not-storable", "The database will not store it"),
             Self::LimitReached => ("limit-reached", "LimitReached"),
+            Self::IdTaken => ("execution-id-taken", "ExecutionIdTaken"),
             Self::KeyReused => ("idempotency-key-reused", "IdempotencyKeyReused"),
             Self::Failed => ("failed", "The supervisor failed"),
             Self::Unavailable => ("unavailable", "Not now"),
@@ -189,6 +191,7 @@ impl IntoResponse for ApiError {
             | ErrorKind::Conflict
             | ErrorKind::TooLarge
             | ErrorKind::KeyReused
+            | ErrorKind::IdTaken
             | ErrorKind::LimitReached
             | ErrorKind::Unstorable
             | ErrorKind::Failed
@@ -211,6 +214,7 @@ impl IntoResponse for ApiError {
             | ErrorKind::Conflict
             | ErrorKind::TooLarge
             | ErrorKind::KeyReused
+            | ErrorKind::IdTaken
             | ErrorKind::LimitReached
             | ErrorKind::Unstorable
             | ErrorKind::Failed => {}
@@ -267,6 +271,7 @@ impl From<ServiceError> for ApiError {
                 Self::with_problems(error.to_string(), problems)
             }
             ServiceError::KeyReused(_) => Self::new(ErrorKind::KeyReused, error.to_string()),
+            ServiceError::IdTaken(_) => Self::new(ErrorKind::IdTaken, error.to_string()),
             ServiceError::LimitReached { holder, .. } => {
                 Self { execution_id: holder, ..Self::new(ErrorKind::LimitReached, error.to_string()) }
             }

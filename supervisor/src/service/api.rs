@@ -22,6 +22,7 @@ use super::readiness_parts::{
     workers_part,
 };
 use super::supervisor::Supervisor;
+use super::taken_ids::was_there;
 use crate::api::{
     ApiService, DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView,
     HistorySpan, HistoryView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, RecycleTarget,
@@ -45,6 +46,10 @@ fn no_answer() -> ServiceError {
     ServiceError::Unavailable("the store gave no answer".to_owned())
 }
 
+fn unavailable(error: &ServiceError) -> ServiceError {
+    ServiceError::Unavailable(error.to_string())
+}
+
 /// How long we may be invisible to others while the database can be written.
 const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -56,7 +61,10 @@ impl ApiService for Supervisor {
 
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let row = self.checked(&request).await?;
-        self.insert(row).await
+        // A key must not be given to the execution of another request.
+        let there =
+            self.rows_under_ids_of([&row].into_iter().filter(|row| row.idempotency.is_some())).await?;
+        self.insert(there.refuse_others(row)?).await
     }
 
     async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>> {
@@ -384,10 +392,22 @@ impl Supervisor {
 
     /// Several in one transaction.
     async fn submit_group(&self, requests: &[ExecutionRequest]) -> Vec<Result<SubmitAnswer, ServiceError>> {
+        let mut checked = Vec::with_capacity(requests.len());
+        for request in requests {
+            checked.push(self.checked(request).await);
+        }
+        let keyed = checked.iter().flatten().filter(|row| row.idempotency.is_some());
+        let there = match self.rows_under_ids_of(keyed).await {
+            Ok(there) => there,
+            Err(error) => {
+                let error = ServiceError::from(error);
+                return requests.iter().map(|_| Err(unavailable(&error))).collect();
+            }
+        };
         let (mut rows, mut refused) =
             (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
-        for request in requests {
-            match self.checked(request).await {
+        for row in checked {
+            match row.and_then(|row| there.refuse_others(row)) {
                 Ok(row) => {
                     rows.push(row);
                     refused.push(None);
@@ -395,17 +415,27 @@ impl Supervisor {
                 Err(error) => refused.push(Some(error)),
             }
         }
-        let written = self.store.submit(&rows).await;
-        let mut written = written.map(|answers| rows.iter().zip(answers)).map_err(|error| error.to_string());
+        let mut written = self.write_group(rows).await.map(Vec::into_iter);
         let answer = |refused: Option<ServiceError>| match (refused, &mut written) {
             (Some(error), _) => Err(error),
-            (None, Ok(written)) => {
-                let written = written.next();
-                written.map_or_else(|| Err(no_answer()), |(row, submitted)| self.submitted(row, submitted))
-            }
-            (None, Err(error)) => Err(ServiceError::Unavailable(error.clone())),
+            (None, Ok(written)) => written.next().unwrap_or_else(|| Err(no_answer())),
+            (None, Err(error)) => Err(unavailable(error)),
         };
         refused.into_iter().map(answer).collect()
+    }
+
+    async fn write_group(
+        &self,
+        rows: Vec<NewExecution>,
+    ) -> Result<Vec<Result<SubmitAnswer, ServiceError>>, ServiceError> {
+        let written = self.store.submit(&rows).await?;
+        let known = rows.iter().zip(&written).filter(|(row, submitted)| was_there(row, submitted));
+        let there = self.rows_under_ids_of(known.map(|(row, _)| row)).await?;
+        let answer = |(row, submitted): (NewExecution, Submitted)| {
+            let row = if was_there(&row, &submitted) { there.refuse_others(row)? } else { row };
+            self.submitted(&row, submitted)
+        };
+        Ok(rows.into_iter().zip(written).map(answer).collect())
     }
 
     pub(super) async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
@@ -420,8 +450,12 @@ impl Supervisor {
         }
         // Whoever comes behind it must not be first.
         self.core.slots.note_waiting(true);
-        let submitted = self.submits.submit(row.clone()).await?;
-        submitted.map_or_else(|| Err(no_answer()), |submitted| self.submitted(&row, submitted))
+        let submitted = self.submits.submit(row.clone()).await?.ok_or_else(no_answer)?;
+        if was_there(&row, &submitted) {
+            let there = self.rows_under_ids_of([&row].into_iter()).await?;
+            return self.submitted(&there.refuse_others(row)?, submitted);
+        }
+        self.submitted(&row, submitted)
     }
 
     /// What is answered about a row, which is told to watchers if it is new.

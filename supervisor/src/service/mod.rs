@@ -26,6 +26,7 @@ mod start;
 mod starting;
 mod submits;
 mod supervisor;
+mod taken_ids;
 mod tasks;
 mod webhooks;
 mod workflows_dir;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_core::execution::{ExecutionRequest, InvalidRequest, Target};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Expiry, Idempotency, NewExecution};
+use crate::{ExecutionRecord, Expiry, Idempotency, NewExecution};
 
 impl NewExecution {
     /// The row of a request. `default_max_attempts` holds for requests that do not say.
@@ -85,6 +85,21 @@ impl NewExecution {
             || !self.delay.is_zero()
             || is_over
             || self.run_at.is_some_and(|begin| begin > now)
+    }
+
+    /// True of the record of another request with its id: of another workflow, organization or code, or with other parameters.
+    /// What does not say what was asked for, such as that of an id that was cancelled before it came, is none.
+    pub fn differs_from(&self, record: &ExecutionRecord) -> bool {
+        let Some(stored) = record.request.as_ref().filter(|_| record.id == self.id) else { return false };
+        if record.organization_id == self.organization_id && stored.get() == self.request.get() {
+            return false;
+        }
+        match (ExecutionRequest::parse(stored.get().as_bytes()), self.read_request()) {
+            (Ok(stored), Ok(own)) => {
+                record.organization_id != self.organization_id || stored.fingerprint() != own.fingerprint()
+            }
+            (Err(_), _) | (_, Err(_)) => false,
+        }
     }
 
     /// The request the row was made of. A row that somebody wrote by hand may hold none.

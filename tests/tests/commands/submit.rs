@@ -134,6 +134,27 @@ fn a_cancel_from_elsewhere_ends_the_wait_with_130() {
 }
 
 #[test]
+fn an_id_stands_for_one_request() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let id = "0198aa00-0000-7000-8000-000000000002";
+    let submit = |params| run(&installation, &["submit", "echo", "--id", id, "--params", params, "--wait"]);
+    for params in [r#"{"a":1,"b":2}"#, r#"{"b": 2, "a": 1}"#] {
+        let same = submit(params);
+        assert_eq!((same.code, same.out.as_str()), (0, "{\"a\":1,\"b\":2}\n"), "{}", same.err);
+    }
+    let other = submit(r#"{"a":2}"#);
+    assert_eq!((other.code, other.out.as_str()), (1, ""), "{}", other.err);
+    let said =
+        format!("{id} belongs to an execution of another workflow or with other parameters; give another id");
+    assert!(other.err.contains(&said), "{}", other.err);
+    // One that was cancelled before it came is what was meant.
+    let early = "0198aa00-0000-7000-8000-000000000003";
+    assert!(run(&installation, &["cancel", early]).out.contains(early));
+    assert_eq!(run(&installation, &["submit", "echo", "--id", early, "--wait"]).code, 130);
+}
+
+#[test]
 fn parameters_and_code_come_from_files_and_standard_input() {
     let installation = installed();
     let _supervisor = installation.start();

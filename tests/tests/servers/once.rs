@@ -62,6 +62,53 @@ fn two_supervisors_that_are_asked_at_once_make_one_execution() {
 }
 
 #[test]
+fn another_request_under_a_known_id_is_told_so_and_a_message_with_one_changes_nothing() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let id = Uuid::now_v7().to_string();
+    let asked =
+        |parameters: Value| json!({ "execution_id": id, "workflow": "echo", "parameters": parameters });
+    let submit = |body: &Value| {
+        let answer = client.post("/api/executions", body);
+        (answer.status, answer.body["type"].as_str().unwrap_or_default().to_owned())
+    };
+    let (accepted, taken) = ((202, String::new()), (409, "/problems/execution-id-taken".to_owned()));
+    assert_eq!(submit(&asked(json!({ "a": 1, "b": [2] }))), accepted);
+    assert_eq!(submit(&asked(json!({ "b": [2], "a": 1 }))), accepted);
+    client.finished(&id, SOON);
+    assert_eq!(submit(&asked(json!({ "a": 1, "b": [2] }))), accepted, "it is over, and still the same");
+    assert_eq!(submit(&asked(json!({ "a": 2 }))), taken);
+    assert_eq!(
+        submit(&json!({ "execution_id": id, "workflow": "sleep", "parameters": { "a": 1, "b": [2] } })),
+        taken
+    );
+
+    // The key that it brings is not given to the one that has the id.
+    let mut keyed = asked(json!({ "a": 2 }));
+    keyed["idempotency_key"] = json!("order-8");
+    assert_eq!(submit(&keyed), taken);
+    keyed["execution_id"] = json!(Uuid::now_v7().to_string());
+    assert_eq!(submit(&keyed), accepted);
+
+    let new = Uuid::now_v7().to_string();
+    let named = |number: u32| json!({ "execution_id": new, "workflow": "echo", "parameters": number });
+    let batch = json!([named(1), asked(json!({ "a": 1, "b": [2] })), named(2), named(1), asked(json!(3))]);
+    let answer = client.post("/api/executions/batch", &batch).body;
+    let items = answer["executions"].as_array().unwrap();
+    let statuses: Vec<Value> = items.iter().map(|item| item["problem"]["status"].clone()).collect();
+    assert_eq!(json!(statuses), json!([null, null, 409, null, 409]), "{answer}");
+    assert_eq!(client.finished(&new, SOON)["result"], json!(1));
+
+    world.queue.publish(&asked(json!({ "a": 2 })));
+    world.queue.has_depth(0, SOON);
+    world.queue.has_dead_letters(0, SOON);
+    assert_eq!(world.record.finished(&id, SOON)["result"], json!({ "a": 1, "b": [2] }));
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
 fn a_file_of_executions_is_submitted_and_run() {
     let mut world = World::shared();
     let installation = world.installation();

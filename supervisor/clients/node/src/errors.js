@@ -31,7 +31,7 @@ export class IdempotencyKeyReused extends InvalidRequest {}
 /** There is no such execution. */
 export class NotFound extends MusterError {}
 
-/** It cannot be done in the state that the execution is in. */
+/** It cannot be done in the state that the execution is in, or the id of a submission belongs to another workflow or other parameters. */
 export class Conflict extends MusterError {}
 
 /**

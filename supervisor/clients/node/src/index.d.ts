@@ -289,7 +289,7 @@ export class InvalidRequest extends MusterError {
 export class IdempotencyKeyReused extends InvalidRequest {}
 /** There is no such execution. */
 export class NotFound extends MusterError {}
-/** It cannot be done in the state that the execution is in. */
+/** It cannot be done in the state that the execution is in, or the id of a submission belongs to another workflow or other parameters. */
 export class Conflict extends MusterError {}
 
 /** One of its limits is full and refuses more (`on_full`); nothing was submitted. */

@@ -346,6 +346,14 @@ test("what is submitted twice with one key is one execution", async () => {
   await assert.rejects(client.submitMany("greet", [{}], once), { message: /idempotencyKey/ });
 });
 
+test("an id stands for one request", async () => {
+  const named = { executionId: randomUUID() };
+  const first = await client.submit("greet", { name: "Ada" }, named);
+  assert.deepEqual(await client.submit("greet", { name: "Ada" }, named).result(soon), { greeting: "Hello, Ada!" });
+  const other = client.submit("greet", { name: "Bo" }, named);
+  await assert.rejects(other, { name: "Conflict", message: new RegExp(`${first.id} belongs to an execution of another workflow`) });
+});
+
 test("it is tried again as it was asked for, explained and found", async () => {
   const since = new Date(Date.now() - 5_000);
   const waits = await client.submit("greet", {}, { delay: 3600 });

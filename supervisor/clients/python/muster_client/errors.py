@@ -42,7 +42,7 @@ class NotFound(MusterError, LookupError):
 
 
 class Conflict(MusterError):
-    """It cannot be done in the state that the execution is in."""
+    """It cannot be done in the state that the execution is in, or the id of a submission belongs to another workflow or other parameters."""
 
 
 class LimitReached(Conflict):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from installation import Installation
 
-from muster_client import AsyncClient, Client, IdempotencyKeyReused, InvalidRequest, Options
+from muster_client import AsyncClient, Client, Conflict, IdempotencyKeyReused, InvalidRequest, Options
 
 
 def test_the_second_is_the_first(client: Client) -> None:
@@ -23,6 +23,14 @@ def test_the_second_is_the_first(client: Client) -> None:
     with pytest.raises(IdempotencyKeyReused, match=first.id) as refused:
         client.submit("greet", name="Bo", _options=once)
     assert isinstance(refused.value, InvalidRequest)
+
+
+def test_an_id_stands_for_one_request(client: Client) -> None:
+    named = Options(execution_id=uuid.uuid4())
+    first = client.submit("greet", name="Ada", _options=named)
+    assert client.submit("greet", name="Ada", _options=named).result(30) == {"greeting": "Hello, Ada!"}
+    with pytest.raises(Conflict, match=f"{first.id} belongs to an execution of another workflow"):
+        client.submit("greet", name="Bo", _options=named)
 
 
 def test_of_many_at_once_one_is_made(installation: Installation) -> None:

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use muster_core::execution::{Attempt, Status};
 use muster_intake::{ClaimAnswer, Claims as _};
 use muster_store::{
-    Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionStore as _, NewExecution, Renewal, Result,
-    SqliteStore, StoreError, TakeOver,
+    Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionStore as _, NewExecution, QueueStore as _,
+    Renewal, Result, SqliteStore, StoreError, TakeOver,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -103,6 +103,21 @@ async fn what_comes_while_a_worker_is_free_and_nothing_waits_starts_at_once() {
     assert!(!claims.start_at_once(&later).await);
     assert!(line.store.execution(later.id).await.unwrap().is_none(), "it is to be submitted");
     assert_eq!(line.slots.free(), 3, "what did not start keeps no slot");
+}
+
+/// It is run as what it was submitted as; whoever asks for something else under its id must hear so.
+#[tokio::test]
+async fn what_waits_under_an_id_does_not_start_as_another_request() {
+    let mut line = TestLine::start().await;
+    let claims = claims(&line, line.store.clone());
+    let first = request(&json!({"parameters": [1]}));
+    line.store.submit(&[NewExecution::clone(&first)]).await.unwrap();
+    line.slots.note_waiting(false);
+    let other = request(&json!({"execution_id": first.id, "parameters": [2]}));
+    assert_eq!(other.id, first.id);
+    assert!(!claims.start_at_once(&other).await);
+    let spec = line.executor.submitted().await;
+    assert_eq!((spec.attempt, &spec.params.0[..]), (Attempt::new(first.id, 1), &b"[1]"[..]));
 }
 
 #[tokio::test]

@@ -100,12 +100,19 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     session.commit().await?;
     let refused = entered.refused.clone();
     entered.committed(backend).await;
+    let mut answered = HashSet::new();
     let answer = |execution: &T| {
         let new = execution.borrow();
+        let is_first = answered.insert(new.id);
         if let Some(FullLimit { name, holder, .. }) = refused.get(&new.id) {
             return Submitted::LimitReached { limit: name.clone(), holder: *holder };
         }
-        let by_id = || known.get(&new.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status));
+        let by_id = || match known.get(&new.id) {
+            Some(status) => Submitted::Exists(*status),
+            None if is_first => Submitted::Inserted,
+            // Of several with one id the first became the row.
+            None => Submitted::Exists(Status::Pending),
+        };
         keys.answer(new).unwrap_or_else(by_id)
     };
     Ok(executions.iter().map(answer).collect())
