@@ -50,6 +50,15 @@ impl TestQueue {
         id
     }
 
+    /// Publishes a message with the header of this trace.
+    #[track_caller]
+    pub fn publish_in_trace(&mut self, message: &Value, traceparent: &str) {
+        let mut headers = FieldTable::default();
+        headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
+        self.try_publish_as(message.to_string().as_bytes(), BasicProperties::default().with_headers(headers))
+            .unwrap_or_else(|error| panic!("publishing to {}: {error}", self.name));
+    }
+
     /// Adds an id to a request, publishes it, and gives the id.
     #[track_caller]
     pub fn submit(&mut self, mut request: Value) -> String {

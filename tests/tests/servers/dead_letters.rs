@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::world::{SOON, World};
 
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 #[test]
 fn dead_letters_are_listed_shown_replayed_and_purged() {
     let mut world = World::shared();
@@ -15,7 +17,7 @@ fn dead_letters_are_listed_shown_replayed_and_purged() {
     let supervisor = installation.start();
     let id = Uuid::now_v7().to_string();
     world.queue.publish_bytes(b"nonsense");
-    world.queue.publish(&json!({ "execution_id": id }));
+    world.queue.publish_in_trace(&json!({ "execution_id": id }), TRACE);
     world.queue.has_dead_letters(2, SOON);
 
     let letters: Value = serde_json::from_str(&dead(&installation, &["list", "--json"])).unwrap();
@@ -31,6 +33,8 @@ fn dead_letters_are_listed_shown_replayed_and_purged() {
     assert!(replayed.contains("1 replayed, 1 of them"), "{replayed}");
     let row = world.record.has_status(&id, &["SUCCESS"], SOON);
     assert_eq!(row["result"], 5, "{row}");
+    let in_its_trace = format!("execution_requests WHERE request_text LIKE '%{TRACE}%'");
+    assert_eq!(world.record.count(&in_its_trace), 1, "what is replayed stays in its trace");
     world.queue.has_dead_letters(1, SOON);
 
     // What has no id has a key, which its content alone makes.

@@ -119,7 +119,7 @@ impl DeadLetters {
             {
                 replayed.reopened += 1;
             }
-            self.publisher.publish(&[&delivery.data]).await?;
+            self.publisher.publish_again(&delivery.data, &delivery.properties).await?;
             let done = channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default());
             answered(done).await.map_err(AmqpError::from)?;
             replayed.replayed += 1;
@@ -157,14 +157,14 @@ impl DeadLetters {
         while found.is_none()
             && let Some(delivery) = self.take(&channel).await?
         {
-            found = (LetterKey::of(&delivery.data) == key).then_some(delivery.delivery_tag);
+            found = Some(delivery).filter(|delivery| LetterKey::of(&delivery.data) == key);
         }
-        if let Some(tag) = found {
+        if let Some(letter) = &found {
             if let Some(id) = execution_id(message) {
                 store.reopen_unusable(id).await?;
             }
-            self.publisher.publish(&[message]).await?;
-            let done = channel.basic_ack(tag, BasicAckOptions::default());
+            self.publisher.publish_again(message, &letter.properties).await?;
+            let done = channel.basic_ack(letter.delivery_tag, BasicAckOptions::default());
             answered(done).await.map_err(AmqpError::from)?;
         }
         give_back(&channel).await?;

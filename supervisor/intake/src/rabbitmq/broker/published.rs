@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::types::{AMQPValue, LongString};
 
 /// The header with milliseconds, which RabbitMQ itself sets where it is told to: by its plugin for timestamps, or by
 /// `message_interceptors.incoming.set_header_timestamp`.
@@ -30,10 +30,18 @@ pub(super) fn traceparent(properties: &BasicProperties) -> Option<&str> {
     std::str::from_utf8(text.or_else(|| header.as_short_string().map(|it| it.as_str().as_bytes()))?).ok()
 }
 
+/// A message's properties, in the trace of another: what is published again goes on in the trace in which it was asked for.
+pub(super) fn in_trace_of(properties: BasicProperties, before: &BasicProperties) -> BasicProperties {
+    let Some(traceparent) = traceparent(before) else { return properties };
+    let mut headers = properties.headers().clone().unwrap_or_default();
+    headers.insert(TRACEPARENT_HEADER.into(), AMQPValue::LongString(traceparent.into()));
+    properties.with_headers(headers)
+}
+
 /// A message's properties, published now: in whole seconds and in milliseconds.
 pub(super) fn published_now(properties: BasicProperties) -> BasicProperties {
     let now = Timestamp::now();
-    let mut headers = FieldTable::default();
+    let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(MILLISECONDS_HEADER.into(), AMQPValue::LongLongInt(now.as_millisecond()));
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     properties.with_headers(headers).with_timestamp(seconds)
@@ -65,6 +73,8 @@ fn whole(value: &AMQPValue) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use lapin::types::FieldTable;
+
     use super::*;
 
     fn said(property: Option<u64>, header: Option<AMQPValue>) -> Option<i64> {
@@ -108,6 +118,21 @@ mod tests {
     fn what_we_publish_says_when() {
         let at = published_at(&published_now(BasicProperties::default())).unwrap();
         assert!(Timestamp::now().duration_since(at).as_secs() < 60, "{at}");
+    }
+
+    #[test]
+    fn what_is_published_again_stays_in_its_trace() {
+        let mut headers = FieldTable::default();
+        headers.insert(TRACEPARENT_HEADER.into(), AMQPValue::ShortString("00-ab-cd-01".into()));
+        headers.insert("x-muster-reason".into(), AMQPValue::LongString("of no use".into()));
+        let before = BasicProperties::default().with_headers(headers);
+        let again = published_now(in_trace_of(BasicProperties::default(), &before));
+        assert_eq!(traceparent(&again), Some("00-ab-cd-01"));
+        assert!(published_at(&again).is_some());
+        let names: Vec<_> = again.headers().iter().flat_map(|table| table.inner().keys()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        let bare = published_now(in_trace_of(BasicProperties::default(), &BasicProperties::default()));
+        assert_eq!(traceparent(&bare), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use muster_system::certificates::ServerAddress;
 
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
 use super::connect::{QueueNames, parse};
-use super::published::published_now;
+use super::published::{in_trace_of, published_now};
 use crate::rabbitmq::AmqpError;
 
 /// Publishes requests to the queue. It connects when it is first used, and again after a failure.
@@ -32,12 +32,22 @@ impl QueuePublisher {
     /// When the broker is out of reach, or does not confirm in time.
     pub async fn publish<B: AsRef<[u8]>>(&self, messages: &[B]) -> Result<(), AmqpError> {
         let outgoing: Vec<OutgoingMessage<'_>> =
-            messages.iter().map(|body| self.outgoing(body.as_ref())).collect();
+            messages.iter().map(|body| self.outgoing(body.as_ref(), BasicProperties::default())).collect();
         self.line.publish(&outgoing).await
     }
 
-    fn outgoing<'a>(&self, body: &'a [u8]) -> OutgoingMessage<'a> {
-        let properties = BasicProperties::default().with_content_type("application/json".into());
+    /// Publishes a request again that came with these properties.
+    pub(super) async fn publish_again(
+        &self,
+        message: &[u8],
+        before: &BasicProperties,
+    ) -> Result<(), AmqpError> {
+        let properties = in_trace_of(BasicProperties::default(), before);
+        self.line.publish(&[self.outgoing(message, properties)]).await
+    }
+
+    fn outgoing<'a>(&self, body: &'a [u8], properties: BasicProperties) -> OutgoingMessage<'a> {
+        let properties = properties.with_content_type("application/json".into());
         OutgoingMessage {
             exchange: "".into(),
             routing_key: self.line.names().queue.clone(),
