@@ -151,14 +151,19 @@ async fn declare_queue(
         Err(error) if is_forbidden(&error) => error,
         Err(error) => return Err(error.into()),
     };
+    existing_queue(connection, name).await?.ok_or_else(|| may_not_make("queue", name, &error))
+}
+
+/// The queue, if it is there. Nothing is made.
+async fn existing_queue(connection: &Connection, name: &ShortString) -> Result<Option<Queue>, AmqpError> {
     let channel = answered(connection.create_channel()).await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     match answered(channel.queue_declare(name.clone(), passive, FieldTable::default())).await {
         Ok(queue) => {
             close(&channel).await;
-            Ok(queue)
+            Ok(Some(queue))
         }
-        Err(absent) if is_absent(&absent) => Err(may_not_make("queue", name, &error)),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -175,16 +180,8 @@ pub(super) async fn dead_letters(
     connection: &Connection,
     names: &QueueNames,
 ) -> Result<Option<u32>, AmqpError> {
-    let channel = answered(connection.create_channel()).await?;
-    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    match answered(channel.queue_declare(names.dead.clone(), passive, FieldTable::default())).await {
-        Ok(queue) => {
-            close(&channel).await;
-            Ok(Some(queue.message_count()))
-        }
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let queue = existing_queue(connection, &names.dead).await?;
+    Ok(queue.map(|queue| queue.message_count()))
 }
 
 /// It is not there, and our user may not make it.
