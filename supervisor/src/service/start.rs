@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use muster_bus::OutcomeListener;
 use muster_intake::rabbitmq::{AmqpError, IntakeOptions, QueueReader, RabbitIntake};
 use muster_store::{Claimant, Store};
-use muster_system::process::{Guard, Guarded, OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
+use muster_system::process::{
+    Guard, Guarded, OrphanedWorkers, OrphanedWorkersError, OrphansFound, WorkerLeaves,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
@@ -92,20 +94,21 @@ impl Supervisor {
         tokens: Arc<KnownTokens>,
     ) -> Result<(Arc<Self>, Tasks), StartError> {
         let data_dir = DataDir::lock(&settings.data_dir)?;
-        let is_copy = OrphanedWorkers::are_anothers(data_dir.path());
-        if is_copy {
-            tracing::warn!(
-                "this data_dir is a copy of one whose supervisor lives: its workers are left alone"
-            );
-        }
-        let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
-        let left = if is_copy { 0 } else { WorkerLeaves::end_left(data_dir.path()) };
+        let (orphaned_workers, found) = OrphanedWorkers::kill_and_open(data_dir.path())?;
+        let killed = match found {
+            OrphansFound::Ours { killed } => killed + WorkerLeaves::end_left(data_dir.path()),
+            OrphansFound::Anothers => {
+                tracing::warn!(
+                    "this data_dir is a copy of one whose supervisor lives: its workers are left alone"
+                );
+                0
+            }
+        };
         let leaves = WorkerLeaves::open(data_dir.path());
         if let Err(reason) = &leaves {
             tracing::debug!(reason, "workers have no control groups of their own");
         }
         let guard = guard(data_dir.path(), &orphaned_workers, leaves.as_ref().ok());
-        let killed = killed + left;
         if killed > 0 {
             tracing::warn!(killed, "killed orphaned workers that an earlier supervisor left behind");
         }

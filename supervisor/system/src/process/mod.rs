@@ -46,7 +46,7 @@ pub use guard::{Guard, Guarded, guard_if_asked};
 pub use identity::{ProcessIdentity, ProcessLiveness};
 pub use launch::{Launch, LaunchError};
 pub use memory::{MemoryWatch, TreeMemory, resident_bytes};
-pub use orphaned_workers::{OrphanedWorkers, OrphanedWorkersError};
+pub use orphaned_workers::{OrphanedWorkers, OrphanedWorkersError, OrphansFound};
 pub use process_tree::ProcessTree;
 pub use program::{LaunchedProgram, terminate_program};
 pub use reaping::{ReapedProcess, cpu_time, oom_kills};

@@ -37,6 +37,18 @@ pub struct OrphanedWorkersError {
     source: io::Error,
 }
 
+/// Whose the workers are that the record of an earlier process names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrphansFound {
+    /// The directory is a copy of one whose supervisor lives: they are that one's, and left alone.
+    Anothers,
+    /// An earlier supervisor of this directory left them.
+    Ours {
+        /// How many of them still ran, and were killed.
+        killed: usize,
+    },
+}
+
 /// The record of process groups in the data directory.
 #[derive(Debug)]
 pub struct OrphanedWorkers {
@@ -48,7 +60,7 @@ pub struct OrphanedWorkers {
 
 impl OrphanedWorkers {
     /// Whether the directory is a copy of one whose supervisor lives: what the record names is that one's.
-    pub fn are_anothers(data_dir: &Path) -> bool {
+    fn are_anothers(data_dir: &Path) -> bool {
         let text = std::fs::read_to_string(data_dir.join(RECORD)).unwrap_or_default();
         // Times of start are told from the boot on: of another boot they say nothing.
         let of_this_boot = text.lines().next() == Some(boot_id().as_str());
@@ -59,18 +71,20 @@ impl OrphanedWorkers {
         owner.is_some_and(|owner| start_time(owner.id) == Some(owner.started))
     }
 
-    /// Kills what an earlier process left running, then starts a new record. Returns how many were killed: none where
-    /// they [are another's](Self::are_anothers).
+    /// Kills what an earlier process left running, unless it is another's, then starts a new record.
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn kill_and_open(data_dir: &Path) -> Result<(Self, usize), OrphanedWorkersError> {
+    pub fn kill_and_open(data_dir: &Path) -> Result<(Self, OrphansFound), OrphanedWorkersError> {
         let path = data_dir.join(RECORD);
-        let killed = if Self::are_anothers(data_dir) { 0 } else { kill_recorded(&recorded(&path)) };
+        let found = match Self::are_anothers(data_dir) {
+            true => OrphansFound::Anothers,
+            false => OrphansFound::Ours { killed: kill_recorded(&recorded(&path)) },
+        };
         let id = Uuid::new_v4().simple().to_string();
         let file = write_record(&path, &id, &[])
             .map_err(|source| OrphanedWorkersError { path: path.clone(), source })?;
-        Ok((Self { path, file, lines: 0, id }, killed))
+        Ok((Self { path, file, lines: 0, id }, found))
     }
 
     /// Kills what was left by the supervisor whose record has this id. Where another has begun one of its own, it has
@@ -247,19 +261,18 @@ mod tests {
         };
         // One left the group of the worker that started it.
         let (mut left, mut strayed, mut stranger) = (start("NO_MARK"), start(MARK_ENV), start("NO_MARK"));
-        let (mut record, killed) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
-        assert_eq!(killed, 0);
+        let (mut record, found) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
+        assert_eq!(found, OrphansFound::Ours { killed: 0 });
         let group = |child: &std::process::Child| ProcessGroup::led_by(Pid::from_child(child));
         record.remember(&ProcessTree::of(group(&left), mark.clone())).unwrap();
         // The same number with another start time is another process.
         writeln!(record.file, "{} 1", stranger.id()).unwrap();
         drop(record);
         // We live, and so does whoever the record names as its owner: to a supervisor with a copy they are no orphans.
-        assert!(OrphanedWorkers::are_anothers(folder.path()));
         let path = folder.path().join(RECORD);
         let text = std::fs::read_to_string(&path).unwrap();
-        let (_, killed) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
-        assert_eq!((killed, left.try_wait().unwrap()), (0, None));
+        let (_, found) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
+        assert_eq!((found, left.try_wait().unwrap()), (OrphansFound::Anothers, None));
         // The same of one that is gone: its number has another process.
         let gone: String = text
             .lines()
@@ -269,9 +282,8 @@ mod tests {
             })
             .collect();
         std::fs::write(&path, gone).unwrap();
-        assert!(!OrphanedWorkers::are_anothers(folder.path()));
-        let (_, killed) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
-        assert_eq!(killed, 2);
+        let (_, found) = OrphanedWorkers::kill_and_open(folder.path()).unwrap();
+        assert_eq!(found, OrphansFound::Ours { killed: 2 });
         assert!(!left.wait().unwrap().success() && !strayed.wait().unwrap().success());
         assert!(stranger.try_wait().unwrap().is_none());
         stranger.kill().unwrap();
