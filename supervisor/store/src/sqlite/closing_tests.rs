@@ -7,6 +7,7 @@ use muster_core::execution::ExecutionRequest;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::damage::check_file;
 use super::{Durability, SqliteStore};
 use crate::{
     ExecutionFilter, ExecutionStore as _, NewExecution, QueueStore as _, SchemaStore as _, StoreError,
@@ -80,4 +81,35 @@ async fn damage_is_kept_in_mind_until_the_next_start() {
     store.close().await;
     let wal = folder.path().join("muster.db-wal");
     assert!(wal.metadata().is_ok_and(|wal| wal.len() > 0), "nothing is mixed into a damaged file");
+}
+
+/// Blocking threads may all be busy, so that the look begins when it was to be over.
+#[test]
+fn a_look_that_begins_too_late_is_none() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("muster.db");
+        let store = open(&path).await;
+        submit(&store, 50).await;
+        store.close().await;
+        let mut bytes = std::fs::read(&path).unwrap();
+        let end = bytes.len();
+        bytes[end - 3 * 4096..].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+        let found = check_file(&path, Duration::from_secs(60)).await;
+        assert!(matches!(found, Err(StoreError::Damaged { .. })), "{found:?}");
+
+        let (free, held) = std::sync::mpsc::channel::<()>();
+        let holds = tokio::task::spawn_blocking(move || held.recv());
+        let patience = Duration::from_millis(10);
+        let late = async {
+            tokio::time::sleep(patience * 30).await;
+            drop(free);
+        };
+        let (found, ()) = tokio::join!(check_file(&path, patience), late);
+        found.unwrap();
+        assert!(holds.await.unwrap().is_err());
+    });
 }

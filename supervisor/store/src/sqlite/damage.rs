@@ -5,7 +5,8 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -17,6 +18,9 @@ use crate::{Result, StoreError};
 
 /// A look at the whole file takes so long at most: what is not found by then may be found by `doctor`.
 const LOOK_AFTER_KILL_MAX: Duration = Duration::from_secs(5);
+
+/// A look that did not end when it was interrupted had not begun.
+const INTERRUPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// The first damage that a statement met. What was read since may be wrong, so only a start forgets it.
 #[derive(Debug, Default)]
@@ -57,12 +61,23 @@ pub(super) async fn check_after_kill(path: &Path) -> Result<()> {
 pub(super) async fn check_file(path: &Path, patience: Duration) -> Result<()> {
     let connection = open(path).map_err(write_error)?;
     let stop = connection.get_interrupt_handle();
-    let mut looking = tokio::task::spawn_blocking(move || look_through(&connection));
+    let is_late = Arc::new(AtomicBool::new(false));
+    let may_look = Arc::clone(&is_late);
+    let mut looking = tokio::task::spawn_blocking(move || match may_look.load(Ordering::Acquire) {
+        true => Err(interrupted()),
+        false => look_through(&connection),
+    });
     let looked = match tokio::time::timeout(patience, &mut looking).await {
         Ok(looked) => looked,
         Err(_) => {
-            stop.interrupt();
-            looking.await
+            is_late.store(true, Ordering::Release);
+            // It interrupts what runs and nothing else: the look may be about to begin.
+            loop {
+                stop.interrupt();
+                if let Ok(looked) = tokio::time::timeout(INTERRUPT_AGAIN_AFTER, &mut looking).await {
+                    break looked;
+                }
+            }
         }
     };
     let found = match looked {
@@ -89,6 +104,10 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
+}
+
+fn interrupted() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT), None)
 }
 
 fn look_through(connection: &Connection) -> rusqlite::Result<String> {
