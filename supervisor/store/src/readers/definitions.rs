@@ -157,12 +157,20 @@ macro_rules! definition_readers {
             })
         }
 
+        fn unreadable_executions(schedule: &str, error: &serde_json::Error) -> sqlx::Error {
+            let message =
+                format!("which executions of the schedule {schedule:?} are not over cannot be read: {error}");
+            sqlx::Error::Decode(message.into())
+        }
+
         pub(crate) fn due_schedule(row: &$row) -> Result<DueSchedule> {
+            let schedule = schedule(row)?;
+            let unfinished = serde_json::from_str(&row.try_get::<String, _>("unfinished")?);
             Ok(DueSchedule {
-                schedule: schedule(row)?,
+                // To run beside one that nobody can read would be against its rule of overlaps.
+                unfinished: unfinished.map_err(|error| unreadable_executions(&schedule.name, &error))?,
+                schedule,
                 now: row.try_get::<TimeColumn, _>("now")?.0,
-                unfinished: serde_json::from_str(&row.try_get::<String, _>("unfinished")?)
-                    .unwrap_or_default(),
                 ended_at: at(row, "ended_at")?,
             })
         }

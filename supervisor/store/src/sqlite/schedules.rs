@@ -66,3 +66,33 @@ impl ScheduleSession for SqliteSession {
         Ok(ours)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_core::execution::ExecutionRequest;
+
+    use super::*;
+    use crate::{Durability, NewExecution, QueueStore as _, SchemaStore as _};
+
+    /// Read as none, another would run beside it.
+    #[tokio::test]
+    async fn an_execution_that_cannot_be_read_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await.unwrap();
+        store.migrate().await.unwrap();
+        let body = format!(r#"{{"execution_id":"{}","workflow":"w"}}"#, Uuid::now_v7());
+        let new = NewExecution::of(&ExecutionRequest::parse(body.as_bytes()).unwrap(), 3);
+        store.submit(&[new]).await.unwrap();
+        let schedule = "INSERT INTO schedules (
+                id, name, workflow, cron, time_zone, overlap, missed, missed_seconds, jitter_seconds, earlier_executions
+            ) VALUES (?1, 'nightly', 'w', '@daily', 'UTC', 'skip', 'skip', 0, 0, '[\"torn\"]')";
+        store.write(write_query(schedule).bind(Uuid::now_v7().to_string())).await.unwrap();
+        assert!(
+            store.due_schedules(10).await.unwrap()[0].unfinished.is_empty(),
+            "there is no such execution"
+        );
+        store.write(write_query("UPDATE executions SET id = 'torn'")).await.unwrap();
+        let error = store.due_schedules(10).await.unwrap_err().to_string();
+        assert!(error.contains("executions of the schedule \"nightly\""), "{error}");
+    }
+}
