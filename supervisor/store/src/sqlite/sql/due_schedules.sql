@@ -2,20 +2,12 @@
 WITH due AS MATERIALIZED (
     SELECT
         schedules.id AS schedule_id,
-        (
-            SELECT json_group_array(executions.id) FROM executions
-            WHERE executions.completed_at IS NULL
-                AND executions.id IN (
-                    SELECT schedules.last_execution UNION ALL SELECT value FROM json_each(schedules.earlier_executions)
-                )
-        ) AS unfinished,
-        (
-            SELECT max(executions.completed_at) FROM executions
-            WHERE executions.id IN (
-                    SELECT schedules.last_execution UNION ALL SELECT value FROM json_each(schedules.earlier_executions)
-                )
-        ) AS ended_at
+        json_group_array(executions.id) FILTER (WHERE executions.id IS NOT NULL AND executions.completed_at IS NULL) AS unfinished,
+        max(executions.completed_at) AS ended_at
     FROM schedules
+    LEFT JOIN executions ON executions.id IN (
+            SELECT schedules.last_execution UNION ALL SELECT value FROM json_each(schedules.earlier_executions)
+        )
     -- Two looks into an index each.
     WHERE schedules.id IN (
             SELECT id FROM schedules WHERE is_paused = 0 AND coalesce(due_at, 0) <= ?2
@@ -23,6 +15,7 @@ WITH due AS MATERIALIZED (
             -- The last one is far ahead, by more than three hours: the clock was set back.
             SELECT id FROM schedules WHERE is_paused = 0 AND last_at > ?2 + 10800000000
         )
+    GROUP BY schedules.id
 )
 SELECT
     schedules.id, schedules.name, schedules.workflow, schedules.organization_id, schedules.cron, schedules.time_zone, schedules.queue,
