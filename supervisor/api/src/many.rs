@@ -81,7 +81,8 @@ pub struct ManyView {
     pub done: u64,
     /// How many of them run, and are asked to end.
     pub asked: u64,
-    /// How many of them nothing had to be done for: they were over, asked or submitted again before.
+    /// How many of them nothing has to be done for: they were over, asked or submitted again before. What is only counted
+    /// says so of retries.
     pub unchanged: u64,
     /// What could not be done, a sentence each, the first ten.
     pub problems: Vec<String>,

@@ -76,15 +76,11 @@ impl SelectionFlags {
         json: bool,
     ) -> Result<ExitCode, CommandFailure> {
         let counted = SelectionRequest { dry_run: true, ..selection.clone() };
-        let count = all(client, verb, &counted)?.matched;
+        let ManyView { matched: count, unchanged, .. } = all(client, verb, &counted)?;
         if !self.yes {
-            let text = match verb {
-                ManyVerb::Cancel => "would be cancelled",
-                ManyVerb::Retry => "would be run again",
-            };
             print_line(&match json {
-                true => json_line(&ManyView { matched: count, ..ManyView::default() }),
-                false => format!("{count} executions {text}"),
+                true => json_line(&ManyView { matched: count, unchanged, ..ManyView::default() }),
+                false => describe_counted(verb, count - unchanged.min(count), unchanged),
             })?;
             note("nothing is done yet: add --yes");
             return Ok(ExitCode::SUCCESS);
@@ -114,6 +110,16 @@ fn all(client: &ApiClient, verb: ManyVerb, selection: &SelectionRequest) -> Resu
             return Ok(sum);
         }
         selection.cursor.clone_from(&sum.next_cursor);
+    }
+}
+
+fn describe_counted(verb: ManyVerb, count: u64, unchanged: u64) -> String {
+    match verb {
+        ManyVerb::Cancel => format!("{count} executions would be cancelled"),
+        ManyVerb::Retry if unchanged > 0 => {
+            format!("{count} executions would be run again, {unchanged} were submitted again before")
+        }
+        ManyVerb::Retry => format!("{count} executions would be run again"),
     }
 }
 

@@ -112,10 +112,13 @@ impl Supervisor {
         refuse(selection, Status::is_terminal, "a retry is for FAILED, TIMEOUT, CANCELLED and SUCCESS")?;
         let selected = self.selected(selection, &[Status::Failed, Status::Timeout]).await?;
         let mut view = selected.view();
-        if selection.dry_run || selected.rows.is_empty() {
+        let ids: Vec<Uuid> = selected.rows.iter().map(|row| row.id).collect();
+        if selection.dry_run {
+            view.unchanged = self.retried_before(&ids).await?;
+        }
+        if selection.dry_run || ids.is_empty() {
             return Ok(view);
         }
-        let ids: Vec<Uuid> = selected.rows.iter().map(|row| row.id).collect();
         // Lists leave out what was asked for.
         let whole = self.store.executions_by_id(&ids).await?;
         let mut again = Vec::with_capacity(whole.len());
@@ -136,6 +139,16 @@ impl Supervisor {
         }
         view.problems.truncate(PROBLEMS_TOLD);
         Ok(view)
+    }
+
+    /// How many of these were run again before with others.
+    async fn retried_before(&self, ids: &[Uuid]) -> Result<u64, ServiceError> {
+        let mut known = 0;
+        for page in ids.chunks(PAGE) {
+            let again: Vec<Uuid> = page.iter().map(|id| id_of_retry(*id)).collect();
+            known += self.store.executions_by_id(&again).await?.len() as u64;
+        }
+        Ok(known)
     }
 
     /// The row that runs an execution again, now, where it ran.

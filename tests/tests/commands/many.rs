@@ -65,9 +65,11 @@ fn what_failed_is_run_again_once() {
     let failed = ["retry", "--status", "FAILED", "--error-type", "RangeError"];
     assert_eq!(done(&run(&installation, &failed)), "3 executions would be run again\n");
     done(&run(&installation, &["variable", "set", "is_repaired", "yes"]));
-    let failed = [&failed[..], &["--yes"]].concat();
-    assert_eq!(done(&run(&installation, &failed)), "3 are submitted again\n");
-    assert_eq!(done(&run(&installation, &failed)), "0 are submitted again, 3 were submitted again before\n");
+    let again = [&failed[..], &["--yes"]].concat();
+    assert_eq!(done(&run(&installation, &again)), "3 are submitted again\n");
+    assert_eq!(done(&run(&installation, &again)), "0 are submitted again, 3 were submitted again before\n");
+    let counted = "0 executions would be run again, 3 were submitted again before\n";
+    assert_eq!(done(&run(&installation, &failed)), counted);
     let succeeded = || {
         let page = json(&installation, &["list", "--status", "SUCCESS", "--json"]);
         page["executions"].as_array().unwrap().iter().filter(|row| row["retry_of"].is_string()).count()

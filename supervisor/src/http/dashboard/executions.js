@@ -101,7 +101,7 @@ async function each(verb, body, onAnswer) {
 async function many(verb, usual) {
   const selection = selected();
   let matched = 0;
-  const isAll = await each(verb, { ...selection, dry_run: true }, answer => { matched += answer.matched; return matched < COUNT_MAX; });
+  const isAll = await each(verb, { ...selection, dry_run: true }, answer => { matched += answer.matched - answer.unchanged; return matched < COUNT_MAX; });
   if (matched === 0) return `There is nothing to ${verb === "cancel" ? "cancel" : "run again"}.`;
   const statuses = selection.statuses ?? usual, rest = Object.entries(selection).filter(([name]) => name !== "statuses").map(([name, value]) => `${name.replace("_", " ")} ${value}`);
   const said = `${isAll ? "" : "more than "}${count(matched)} ${matched === 1 ? "execution" : "executions"}`;
