@@ -55,7 +55,7 @@ pub(crate) struct SubmitCommand {
     /// Run the code of this file instead of a workflow by name.
     #[arg(long, value_name = "FILE")]
     code: Option<PathBuf>,
-    /// The language of the code [default: the worker's own].
+    /// The language of the code [default: that of its ending, .js, .ts or .py; else the worker's own].
     #[arg(long, value_name = "NAME", requires = "code")]
     language: Option<String>,
     /// The organization it runs for.
@@ -264,7 +264,7 @@ impl SubmitCommand {
             workflow: workflow.filter(|_| code.is_none()),
             code,
             script_name,
-            language: self.language.as_deref(),
+            language: self.language.as_deref().or_else(|| self.code.as_deref().and_then(language_of)),
             parameters: self.params.as_deref().map(read_params).transpose()?,
             organization_id: self.organization,
             timeout_seconds: self.timeout,
@@ -328,6 +328,16 @@ fn read_code(path: &Path) -> Result<String, CommandFailure> {
     Ok(base64::engine::general_purpose::STANDARD.encode(code))
 }
 
+/// The language that the ending of a file stands for, as workers call it.
+fn language_of(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "js" | "mjs" | "cjs" => Some("javascript"),
+        "ts" | "mts" | "cts" => Some("typescript"),
+        "py" => Some("python"),
+        _ => None,
+    }
+}
+
 /// Why an execution did not succeed, for stderr.
 fn describe_failure(execution: &Execution) -> String {
     let kind = execution.error_type.as_deref().unwrap_or("no error type");
@@ -371,11 +381,29 @@ mod tests {
         let path = folder.path().join("try.js");
         std::fs::write(&path, "1").unwrap();
         let path = path.to_str().unwrap();
-        assert_eq!(message(&["--code", path]), r#"{"code":"MQ==","script_name":"try.js"}"#);
+        assert_eq!(
+            message(&["--code", path]),
+            r#"{"code":"MQ==","script_name":"try.js","language":"javascript"}"#
+        );
         assert_eq!(
             message(&["scratch", "--code", path, "--language", "js"]),
             r#"{"code":"MQ==","script_name":"scratch","language":"js"}"#
         );
+    }
+
+    #[test]
+    fn the_ending_of_a_file_says_its_language() {
+        for (name, language) in [
+            ("c.ts", Some("typescript")),
+            ("c.mts", Some("typescript")),
+            ("C.TS", Some("typescript")),
+            ("c.d.mjs", Some("javascript")),
+            ("c.py", Some("python")),
+            ("c.rb", None),
+            ("ts", None),
+        ] {
+            assert_eq!(language_of(Path::new(name)), language, "{name}");
+        }
     }
 
     #[test]
