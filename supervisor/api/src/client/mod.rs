@@ -42,6 +42,8 @@ const ANSWER_MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// A body that is larger is sent when the supervisor has said that it takes it: one that does not closes the connection
 /// while it is written, and what it says of that is lost.
 const SENT_AT_ONCE_MAX_BYTES: usize = 1024 * 1024;
+/// What is in the description of every supervisor's interface.
+const SUBMIT_OPERATION: &str = "\"submitExecution\"";
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, beyond the time it was asked to wait.
@@ -116,6 +118,22 @@ impl ApiClient {
         let file = self.ask_for_token_file()?;
         let found = file.and_then(|file| read_named(Path::new(&file)).ok()).or_else(|| self.fallback.clone());
         self.found.get_or_init(|| found).clone()
+    }
+
+    /// Whether what answers is a supervisor. No token is shown to it.
+    ///
+    /// # Errors
+    /// When it is none, or nobody answers.
+    pub fn check_is_supervisor(&self) -> Result<(), ClientError> {
+        let url = self.url(&["api", "openapi.json"])?;
+        let request = self.agent.get(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        let mut response = request.call().map_err(|error| self.failed(&error))?;
+        let body = self.text(&mut response)?;
+        let is_one = match serde_json::from_str::<ProblemView>(&body) {
+            Ok(problem) => problem.kind.starts_with("/problems/"),
+            Err(_) => response.status() == StatusCode::OK && body.contains(SUBMIT_OPERATION),
+        };
+        if is_one { Ok(()) } else { Err(self.foreign("it is no supervisor")) }
     }
 
     /// The file that keeps the token, when the supervisor wants one and says where it is; `None` when it does not
