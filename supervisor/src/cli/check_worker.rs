@@ -16,6 +16,9 @@ use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
 use crate::settings::find_program;
 
+/// The checks that a worker has started; all others build on them.
+const STARTS: [&str; 2] = ["hello", "ready"];
+
 /// Check that an executable is a worker: drive it through the protocol and say what it keeps.
 ///
 /// The worker is started many times, with this environment and MUSTER_PROTOCOL=1 and MUSTER_CONFORMANCE=1. It
@@ -71,9 +74,10 @@ impl CheckWorkerCommand {
         let subject =
             CheckedWorker { launch: launch(&self.command)?, hanging_file: self.hanging_file.clone() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut shown = ShownChecks::default();
         let report = runtime.block_on(async {
             tokio::select! {
-                report = check_worker(subject, &self.only, |entry| self.show(entry)) => {
+                report = check_worker(subject, &self.only, |entry| self.show(entry, &mut shown)) => {
                     report.map(Some).map_err(|error| CommandFailure::usage(error.to_string()))
                 }
                 () = asked_to_stop() => Ok(None),
@@ -88,12 +92,12 @@ impl CheckWorkerCommand {
                 .map_err(|error| failed(error.to_string()))?;
             std::fs::write(path, xml).map_err(|error| failed(error.to_string()))?;
         }
-        self.summarize(&report)?;
+        self.summarize(&report, shown.not_run)?;
         Ok(if report.counts().1 == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn show(&self, entry: &CheckEntry) {
-        if self.json {
+    fn show(&self, entry: &CheckEntry, shown: &mut ShownChecks) {
+        if self.json || shown.is_passed_over(entry) {
             return;
         }
         let (word, lines) = match &entry.verdict {
@@ -112,13 +116,18 @@ impl CheckWorkerCommand {
         let _ = print(&spelled_out(&text));
     }
 
-    fn summarize(&self, report: &ConformanceReport) -> Result<(), CommandFailure> {
+    fn summarize(&self, report: &ConformanceReport, not_run: usize) -> Result<(), CommandFailure> {
         if self.json {
             let text = serde_json::to_string_pretty(&report.json());
             return print_line(&text.map_err(|error| CommandFailure::other(error.to_string()))?);
         }
         let (passed, failed, open) = report.counts();
         let mut text = String::from("\n");
+        if not_run > 0 {
+            text.push_str(&format!(
+                "the other {not_run} checks were not run: they need a worker that starts\n"
+            ));
+        }
         if let Some(worker) = &report.worker {
             let features = if worker.features.is_empty() {
                 "no features".to_owned()
@@ -143,6 +152,30 @@ impl CheckWorkerCommand {
             note(&next);
         }
         Ok(())
+    }
+}
+
+/// What was shown of the checks.
+#[derive(Debug, Default)]
+struct ShownChecks {
+    /// The worker does not come as far as that it could be held to anything.
+    does_not_start: bool,
+    /// So many were passed over in silence for that.
+    not_run: usize,
+}
+
+impl ShownChecks {
+    /// True of a check that says nothing: why it was not run was said before.
+    fn is_passed_over(&mut self, entry: &CheckEntry) -> bool {
+        match &entry.verdict {
+            CheckVerdict::Failed { .. } => self.does_not_start |= STARTS.contains(&entry.name),
+            CheckVerdict::NotChecked { .. } if self.does_not_start => {
+                self.not_run += 1;
+                return true;
+            }
+            CheckVerdict::Passed | CheckVerdict::NotChecked { .. } => {}
+        }
+        false
     }
 }
 

@@ -78,3 +78,16 @@ fn what_config_says_is_what_the_environment_says() {
     assert_eq!(config["queue"], serde_json::json!({"value": "other", "origin": "MUSTER_QUEUE"}));
     assert_eq!(config["drain_seconds"], serde_json::json!({"value": 1.5, "origin": "--drain-seconds"}));
 }
+
+#[test]
+fn of_a_worker_that_does_not_start_one_check_is_told() {
+    let installation = installed();
+    let said = run(&installation, &["check-worker", "--", "false"]);
+    assert_eq!(said.code, 1, "{}", said.err);
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert!(lines[0].starts_with("FAIL ") && lines[0].contains(" hello "), "{}", said.out);
+    assert!(lines[1].contains("expected: ") && lines[2].contains("seen: "), "{}", said.out);
+    assert!(lines[4].starts_with("the other ") && lines[4].contains("checks were not run"), "{}", said.out);
+    assert_eq!(lines.len(), 6, "{}", said.out);
+    assert!(said.err.ends_with(" fix: hello\n") || said.err.contains(" fix: "), "{}", said.err);
+}
