@@ -1,16 +1,18 @@
 //! Waiting for an execution and following its log, across restarts of the supervisor.
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use muster_api::client::{ApiClient, ClientError, Execution};
 use muster_api::{LogView, ReasonKind, ReasonView};
 use muster_core::execution::Status;
+use muster_core::json;
 use muster_protocol::spelled_out;
 use uuid::Uuid;
 
-use super::exit::CommandFailure;
+use super::exit::{CommandFailure, of_status};
 use super::human;
-use super::output::note;
+use super::output::{note, print_line};
 use super::terminal::OutputStream;
 
 /// After this it is said why an execution has not started.
@@ -23,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Waits for the end of an execution: its row, and the row's text as the supervisor sent it.
-pub fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, String), CommandFailure> {
+fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, String), CommandFailure> {
     let mut patience = WaitLimit::default();
     let (mut wait, mut told) = (FIRST_WAIT, None);
     loop {
@@ -43,6 +45,34 @@ pub fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, String),
             Err(error) => patience.spend(id, error)?,
         }
     }
+}
+
+/// Waits for the end of an execution and says what it came to: its result, or with `json` its row, on stdout, and why it did
+/// not succeed on stderr. The exit code is that of how it ended.
+pub fn tell_end(client: &ApiClient, id: Uuid, json: bool) -> Result<ExitCode, CommandFailure> {
+    let (execution, row) = wait_for_end(client, id)?;
+    if json {
+        print_line(&json::one_line(&row))?;
+    } else if execution.status == Status::Success {
+        print_line(&execution.result.as_ref().map_or("null".into(), |result| json::one_line(result.get())))?;
+    }
+    if execution.status != Status::Success {
+        note(&spelled_out(&describe_failure(&execution)));
+    }
+    Ok(of_status(execution.status))
+}
+
+/// Why an execution did not succeed, for stderr.
+fn describe_failure(execution: &Execution) -> String {
+    let kind = execution.error_type.as_deref().unwrap_or("no error type");
+    let message = execution.error_message.as_deref().unwrap_or("no message");
+    let mut text = format!("{} {kind}: {message}", execution.status);
+    if let Some(stack) = execution.error_stack.as_deref().filter(|stack| !stack.is_empty()) {
+        text.push('\n');
+        text.push_str(stack.trim_end());
+    }
+    text.push_str(&format!("\nsee `supervisor show {}`", execution.execution_id));
+    text
 }
 
 /// Says once for each kind of reason why it does not start: whoever waits for it sees nothing else.

@@ -8,23 +8,20 @@ use base64::Engine as _;
 use clap::Args;
 use jiff::Timestamp;
 use muster_api::moment::moment;
-use muster_core::execution::{RetryOptions, Status};
-use muster_core::json;
-use muster_protocol::spelled_out;
+use muster_core::execution::RetryOptions;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::broker::BrokerFlags;
-use super::exit::{CommandFailure, of_status};
+use super::exit::CommandFailure;
 use super::finite::finite;
-use super::follow::{follow_log, log_line, wait_for_end};
+use super::follow::{follow_log, log_line, tell_end};
 use super::output::{json_line, note, note_pauses, print_line};
 use super::server::ServerFlags;
 use super::submit_file::submit_file;
 use super::terminal::OutputStream;
 use crate::api::{AcceptedView, PauseView};
-use crate::client::Execution;
 
 /// Submit an execution; prints its id, or with --wait its result.
 #[derive(Debug, Args)]
@@ -238,18 +235,7 @@ impl SubmitCommand {
                 Ok(())
             })?;
         }
-        let (execution, row) = wait_for_end(&client, id)?;
-        if self.json {
-            print_line(&json::one_line(&row))?;
-        } else if execution.status == Status::Success {
-            print_line(
-                &execution.result.as_ref().map_or("null".into(), |result| json::one_line(result.get())),
-            )?;
-        }
-        if execution.status != Status::Success {
-            note(&spelled_out(&describe_failure(&execution)));
-        }
-        Ok(of_status(execution.status))
+        tell_end(&client, id, self.json)
     }
 
     fn message(&self) -> Result<String, CommandFailure> {
@@ -336,19 +322,6 @@ fn language_of(path: &Path) -> Option<&'static str> {
         "py" => Some("python"),
         _ => None,
     }
-}
-
-/// Why an execution did not succeed, for stderr.
-fn describe_failure(execution: &Execution) -> String {
-    let kind = execution.error_type.as_deref().unwrap_or("no error type");
-    let message = execution.error_message.as_deref().unwrap_or("no message");
-    let mut text = format!("{} {kind}: {message}", execution.status);
-    if let Some(stack) = execution.error_stack.as_deref().filter(|stack| !stack.is_empty()) {
-        text.push('\n');
-        text.push_str(stack.trim_end());
-    }
-    text.push_str(&format!("\nsee `supervisor show {}`", execution.execution_id));
-    text
 }
 
 #[cfg(test)]

@@ -134,6 +134,23 @@ fn a_cancel_from_elsewhere_ends_the_wait_with_130() {
 }
 
 #[test]
+fn whoever_runs_it_again_may_wait_for_it() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let of =
+        |workflow: &str| run(&installation, &["submit", workflow, "--params", "[7]"]).out.trim().to_owned();
+    let success = run(&installation, &["retry", &of("echo"), "--wait"]);
+    assert_eq!((success.code, success.out.as_str(), success.err.as_str()), (0, "[7]\n", ""));
+    let failed = run(&installation, &["retry", &of("throw"), "--wait", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(&failed.out).unwrap();
+    assert_eq!((failed.code, &row["status"]), (1, &json!("FAILED")), "{}", failed.err);
+    assert!(row["retry_of"].is_string() && failed.err.starts_with("FAILED RangeError: out of it\n"));
+    let many = run(&installation, &["retry", "--status", "FAILED", "--wait"]);
+    assert_eq!((many.code, many.out.as_str()), (2, ""), "{}", many.err);
+    assert!(many.err.contains("--wait is for one execution: give its id"), "{}", many.err);
+}
+
+#[test]
 fn an_id_stands_for_one_request() {
     let installation = installed();
     let _supervisor = installation.start();
