@@ -25,6 +25,7 @@ mod secret_key_gate;
 mod shares;
 mod slots;
 mod start_health;
+mod state_reads;
 mod wiring;
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::in_flight::{InFlight, InFlightPhase};
 use super::later_events::{LaterEvent, LaterEvents};
 use super::slots::{IntakeClosed, Slots, was_short};
+use super::state_reads::answer_state;
 use crate::dispatch::StartHealth;
 use crate::executor::{
     EndedRun, ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, RunRecording, StateQuestion,
@@ -259,14 +260,8 @@ impl RunReporter {
     }
 
     fn read_state(&self, question: StateQuestion) {
-        let StateQuestion { organization, key, answer } = question;
         let store = Arc::clone(&self.store);
-        tokio::spawn(async move {
-            let read = store.state(organization, &key).await;
-            let value = read.map(|value| value.map(|value| String::from(Box::<str>::from(value))));
-            // The executor may be gone: then nobody waits.
-            let _ = answer.send(value.map_err(|error| error.to_string()));
-        });
+        tokio::spawn(async move { answer_state(&*store, question).await });
     }
 
     fn timeout(&self, attempt: Attempt) -> Duration {
