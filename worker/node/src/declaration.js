@@ -1,6 +1,11 @@
-// Where the text of a file declares a policy: `export const muster = { … }`, cut out, because the file is not run to be asked.
+// Where the text of a file declares a policy: `export const muster = { … }`, or a variable that is exported by that name, cut out,
+// because the file is not run to be asked.
 
-const LITERAL = /^([ \t]*)export\s+(?:const|let|var)\s+muster\s*(?::[^={;]*)?=\s*(?=\{)|^(?:module\.)?exports\.muster\s*=\s*(?=\{)/gm;
+const LITERAL =
+  /^([ \t]*)export\s+(?:const|let|var)\s+muster\s*(?::[^={;]*)?=\s*(?:Object\.freeze\(\s*)?(?=\{)|^(?:module\.)?exports\.muster\s*=\s*(?:Object\.freeze\(\s*)?(?=\{)/gm;
+/** A list of exports of this file's own. */
+const LIST = /^[ \t]*export\s*\{([^}]*)\}(?!\s*from\b)/gm;
+const LISTED = /^(?:(muster)|([\w$]+)\s+as\s+muster)$/;
 /** What looks as if it exported `muster`, whether it can be cut out or not. */
 const EXPORT = /^[ \t]*(?:export\s+(?:const|let|var)\s+muster\b|export\s*\{[^}]*\bmuster\s*[,}]|(?:module\.)?exports\.muster\s*=(?!=))/gm;
 const LITERAL_MAX_CHARS = 64 * 1024;
@@ -16,6 +21,20 @@ export function literalIn(source) {
     // In the first column neither a comment nor a text that speaks of it is taken for one.
     if (found[1] && !isCode(source, found.index)) continue;
     return closed(source, found.index + found[0].length);
+  }
+  return literalOfList(source);
+}
+
+/** Of `const policy = { … }` in the first column, where it is listed by `export { policy as muster }`. */
+function literalOfList(source) {
+  for (const list of source.matchAll(LIST)) {
+    const [, own, other] = list[1].split(",").map((one) => LISTED.exec(one.trim())).find((one) => one !== null) ?? [];
+    const name = own ?? other;
+    if (name === undefined || !isCode(source, list.index)) continue;
+    const declared = new RegExp(`^(?:const|let|var)\\s+${name.replaceAll("$", "\\$")}\\s*(?::[^={;]*)?=\\s*(?:Object\\.freeze\\(\\s*)?(?=\\{)`, "gm");
+    for (const found of source.matchAll(declared)) {
+      if (isCode(source, found.index)) return closed(source, found.index + found[0].length);
+    }
   }
   return null;
 }

@@ -59,14 +59,29 @@ test("a policy counts as people write it", () => {
     "const quoted = /['\"]/;\n/* it's */\n  export const muster = { timeout: 5 };",
     "exports.muster = void 0;\nexports.muster = { timeout: 5 };",
     "module.exports.muster = { timeout: 5 };",
+    "export const muster = Object.freeze({ timeout: 5 });",
+    "module.exports.muster = Object.freeze( { timeout: 5 } );",
+    "const muster = { timeout: 5 };\nexport default () => 1;\nexport { muster };",
+    "const $own = Object.freeze({ timeout: 5 });\nexport { x, $own as muster } // as it is",
+    "export { muster, type Policy };\nconst muster: Policy = { timeout: 5 };",
   ]) {
     assert.equal(policyIn(declared)?.timeout_ms, 5000, declared);
+  }
+  for (const other of [
+    "const muster = { timeout: 5 };",
+    "const muster = { timeout: 5 };\nexport { muster } from './lib.js';",
+    "function f() {\n  const muster = { timeout: 5 };\n}\nexport { muster };",
+    "/*\nconst muster = { timeout: 5 };\n*/\nexport { muster };",
+    "const muster = { timeout: 5 };\nexport { muster as other };",
+    "const muster = { timeout: 5 };\n`\nexport { muster }`;",
+  ]) {
+    assert.equal(policyIn(other), null, other);
   }
 });
 
 const ELSEWHERE = {
-  "list.js": "const muster = { timeout: 5 };\nexport { muster };\nexport default () => 1;",
-  "frozen.js": "export const muster = Object.freeze({ timeout: 5 });\nexport default () => 1;",
+  "list.js": "const made = () => ({ timeout: 5 });\nconst muster = made();\nexport { muster };\nexport default () => 1;",
+  "frozen.js": "export const muster = Object.seal({ timeout: 5 });\nexport default () => 1;",
   "assigned.cjs": "module.exports = () => 1;\nif (true) {\n  module.exports.muster = { timeout: 5 };\n}",
   "all.js": 'export * from "./lib.js";\nexport default () => 1;',
   "lib.js": "export const muster = { timeout: 5 };",

@@ -1,4 +1,4 @@
-//! `export const muster = { timeout: 30, … }`: what a JavaScript workflow declares.
+//! `export const muster = { timeout: 30, … }`, or a variable that is exported by that name: what a JavaScript workflow declares.
 //!
 //! It is read when the worker starts, long before an execution may enter user code, so the file is not run for it: the
 //! text of the literal is cut out and evaluated alone, in a bare interpreter with a limit of time and memory. It sees
@@ -14,6 +14,7 @@ use crate::sdk::WorkflowPolicy;
 
 const EXPORT: &str = "export";
 const NAME: &str = "muster";
+const KINDS: [&str; 3] = ["const", "let", "var"];
 /// A literal longer than this is no declaration.
 const LITERAL_MAX_BYTES: usize = 64 * 1024;
 const EVALUATED_WITHIN: Duration = Duration::from_millis(200);
@@ -47,19 +48,44 @@ pub(crate) const NOT_CUT_OUT: &str = "it must stand in the text as `export const
 
 /// The literal a file declares itself with, if it has one: from the first brace to the one that closes it.
 pub(crate) fn literal_in(source: &str) -> Option<&str> {
-    let rest = exports(source).find_map(|(place, behind)| {
-        let rest = variable(behind)?.trim_start().strip_prefix('=')?.trim_start();
-        let begins = rest.starts_with('{') && (is_in_first_column(source, place) || is_code(source, place));
-        begins.then_some(rest)
-    })?;
+    let exported = exports(source).find_map(|(place, behind)| {
+        let rest = object(variable(behind, NAME)?)?;
+        (is_in_first_column(source, place) || is_code(source, place)).then_some(rest)
+    });
+    let rest = exported.or_else(|| object_of_list(source))?;
     let end = closing_brace(rest)?;
     rest.get(..=end).filter(|literal| literal.len() <= LITERAL_MAX_BYTES)
 }
 
 /// True when the text seems to export `muster`.
 pub(crate) fn seems_to_declare(source: &str) -> bool {
-    exports(source)
-        .any(|(place, behind)| (variable(behind).is_some() || is_listed(behind)) && is_code(source, place))
+    exports(source).any(|(place, behind)| {
+        (variable(behind, NAME).is_some() || listed(behind).is_some()) && is_code(source, place)
+    })
+}
+
+/// The object that a variable is given, from its brace on, frozen or not.
+fn object(behind: &str) -> Option<&str> {
+    let value = behind.trim_start().strip_prefix('=')?.trim_start();
+    let value = value.strip_prefix("Object.freeze(").map_or(value, str::trim_start);
+    value.starts_with('{').then_some(value)
+}
+
+/// That of `const policy = { … }` in the first column, where it is listed by `export { policy as muster }`.
+fn object_of_list(source: &str) -> Option<&str> {
+    exports(source).find_map(|(place, behind)| {
+        let (name, rest) = listed(behind)?;
+        let is_of_another =
+            rest.trim_start().strip_prefix("from").is_some_and(|rest| !rest.starts_with(is_of_a_name));
+        if is_of_another || !is_code(source, place) {
+            return None;
+        }
+        let mut lines = std::iter::once(0).chain(source.match_indices('\n').map(|(end, _)| end + 1));
+        lines.find_map(|begin| {
+            let value = object(variable_of_line(source.get(begin..)?, name)?)?;
+            is_code(source, begin).then_some(value)
+        })
+    })
 }
 
 /// The lines that begin with `export`, however far to the right: where the word is, and all that is behind it.
@@ -76,10 +102,14 @@ fn is_in_first_column(source: &str, place: usize) -> bool {
     place == 0 || source.as_bytes().get(place - 1) == Some(&b'\n')
 }
 
-/// What is behind `const muster`, or `let` or `var`.
-fn variable(behind: &str) -> Option<&str> {
-    let name = ["const", "let", "var"].iter().find_map(|kind| word(behind, kind))?;
-    word(name, NAME)
+/// What is behind ` const muster`, or `let` or `var`.
+fn variable<'a>(behind: &'a str, name: &str) -> Option<&'a str> {
+    KINDS.iter().find_map(|kind| word(behind, kind)).and_then(|rest| word(rest, name))
+}
+
+/// The same of a line that begins so.
+fn variable_of_line<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    KINDS.iter().find_map(|kind| line.strip_prefix(kind)).and_then(|rest| word(rest, name))
 }
 
 /// What is behind a word, if the text begins with that.
@@ -93,10 +123,11 @@ fn is_of_a_name(letter: char) -> bool {
     letter.is_alphanumeric() || matches!(letter, '_' | '$')
 }
 
-/// True for `{ other, declared as muster }`.
-fn is_listed(behind: &str) -> bool {
-    let list = behind.trim_start().strip_prefix('{').and_then(|rest| rest.split_once('}'));
-    list.is_some_and(|(names, _)| names.split(',').any(|one| one.split_whitespace().last() == Some(NAME)))
+/// Of `{ other, declared as muster }` the name `declared`, and what is behind the list.
+fn listed(behind: &str) -> Option<(&str, &str)> {
+    let (names, rest) = behind.trim_start().strip_prefix('{')?.split_once('}')?;
+    let own = names.split(',').find(|one| one.split_whitespace().last() == Some(NAME))?;
+    Some((own.split_whitespace().next()?, rest))
 }
 
 /// False for a place within a text or a comment.
@@ -260,11 +291,33 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_counts_that_is_frozen_or_listed() {
+        for declared in [
+            "export const muster = Object.freeze({ timeout: 5 });",
+            "const muster = { timeout: 5 };\nexport default () => 1;\nexport { muster };",
+            "const $own = Object.freeze( { timeout: 5 });\n export { x, $own as muster } // as it is",
+            "export{muster};\nlet muster = { timeout: 5 };",
+        ] {
+            assert_eq!(literal_in(declared), Some("{ timeout: 5 }"), "{declared}");
+        }
+        for other in [
+            "const muster = { timeout: 5 };",
+            "const muster = { timeout: 5 };\nexport { muster } from './lib.js';",
+            "function f() {\n  const muster = { timeout: 5 };\n}\nexport { muster };",
+            "/*\nconst muster = { timeout: 5 };\n*/\nexport { muster };",
+            "const muster = { timeout: 5 };\nexport { muster as other };",
+            "const muster = { timeout: 5 };\n`\nexport { muster }`;",
+        ] {
+            assert_eq!(literal_in(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn what_seems_to_be_a_declaration_is_known() {
         for (source, seems) in [
-            ("const muster = {};\nexport { muster };", true),
-            ("const policy = {};\n export {run as default, policy as muster}", true),
-            ("export const muster = Object.freeze({})", true),
+            ("const muster = made();\nexport { muster };", true),
+            ("const policy = made({});\n export {run as default, policy as muster}", true),
+            ("export const muster = Object.seal({})", true),
             ("// export const muster = 5", false),
             ("/*\nexport { muster };\n*/", false),
             ("export { muster as other };", false),
