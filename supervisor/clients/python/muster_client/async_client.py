@@ -8,7 +8,8 @@ from typing import Any, AsyncIterator, Iterable, List
 
 import httpx
 
-from . import steps
+from . import steps, waiting
+from .asking import Patience, Request, Unreachable, execution_path
 from .errors import MusterError, SubmitManyFailed
 from .following import Follower, LineSplitter, lines_of
 from .handles import AsyncSubmitted
@@ -63,20 +64,20 @@ class AsyncClient:
 
     async def get(self, execution_id: str) -> Execution:
         """The row of an execution as it is now."""
-        return await self._transport.run(steps.get(str(execution_id), self._patient()))
+        return await self._transport.run(waiting.get(str(execution_id), self._patient()))
 
     async def wait(self, execution_id: str, timeout: float | None = None) -> Execution:
         """The row of an execution once it is over, however it ended; `NotFinished` when it is not over in time."""
-        return await self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
+        return await self._transport.run(waiting.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
 
     async def wait_for_published(self, execution_id: str, timeout: float | None = None) -> Execution:
         """The same of an execution whose message was published with this id, so that there may be no row of it yet."""
-        plan = steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd, is_published=True)
+        plan = waiting.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd, is_published=True)
         return await self._transport.run(plan)
 
     async def until_taken_in(self, execution_id: str) -> Execution:
         """The row of an execution whose message was published with this id, as soon as there is one."""
-        return await self._transport.run(steps.appeared(str(execution_id), self._patient()))
+        return await self._transport.run(waiting.appeared(str(execution_id), self._patient()))
 
     async def result(self, execution_id: str, timeout: float | None = None) -> Any:
         """What the workflow returned, or an `ExecutionError`; `NotFinished` when it is not over in time."""
@@ -149,11 +150,11 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    def _patient(self) -> steps.Patience:
-        return steps.Patience(self.url, self._patience)
+    def _patient(self) -> Patience:
+        return Patience(self.url, self._patience)
 
     async def _stored(self, execution_id: str) -> AsyncIterator[LogLine]:
-        path, query = steps.execution_path(execution_id, "logs"), dict[str, str]()
+        path, query = execution_path(execution_id, "logs"), dict[str, str]()
         while True:
             lines, cursor = lines_of(await self._transport.run(steps.page(path, query, self._patient())))
             for line in lines:
@@ -164,9 +165,9 @@ class AsyncClient:
 
     async def _follow(self, execution_id: str) -> AsyncIterator[LogLine]:
         follower, patient = Follower(), self._patient()
-        path = steps.execution_path(execution_id, "logs")
+        path = execution_path(execution_id, "logs")
         while not follower.is_over:
-            request, splitter = steps.Request("GET", path, follower.query(), seconds=_SILENCE_SECONDS), LineSplitter()
+            request, splitter = Request("GET", path, follower.query(), seconds=_SILENCE_SECONDS), LineSplitter()
             follower.restart()
             try:
                 async with self._transport.stream(request) as chunks:
@@ -175,7 +176,7 @@ class AsyncClient:
                         for line in map(follower.feed, splitter.feed(chunk)):
                             if line is not None:
                                 yield line
-            except (steps.Unreachable, Refused) as error:
+            except (Unreachable, Refused) as error:
                 await self._transport.run(steps.interrupted(error, patient))
             else:
                 await self._transport.run(steps.breath(follower.is_over))

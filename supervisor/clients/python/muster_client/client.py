@@ -8,7 +8,8 @@ from typing import Any, Iterable, Iterator, List
 
 import httpx
 
-from . import steps
+from . import steps, waiting
+from .asking import Patience, Request, Unreachable, execution_path
 from .errors import MusterError, SubmitManyFailed
 from .following import Follower, LineSplitter, lines_of
 from .handles import Submitted
@@ -67,20 +68,20 @@ class Client:
 
     def get(self, execution_id: str) -> Execution:
         """The row of an execution as it is now."""
-        return self._transport.run(steps.get(str(execution_id), self._patient()))
+        return self._transport.run(waiting.get(str(execution_id), self._patient()))
 
     def wait(self, execution_id: str, timeout: float | None = None) -> Execution:
         """The row of an execution once it is over, however it ended; `NotFinished` when it is not over in time."""
-        return self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
+        return self._transport.run(waiting.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
 
     def wait_for_published(self, execution_id: str, timeout: float | None = None) -> Execution:
         """The same of an execution whose message was published with this id, so that there may be no row of it yet."""
-        plan = steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd, is_published=True)
+        plan = waiting.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd, is_published=True)
         return self._transport.run(plan)
 
     def until_taken_in(self, execution_id: str) -> Execution:
         """The row of an execution whose message was published with this id, as soon as there is one."""
-        return self._transport.run(steps.appeared(str(execution_id), self._patient()))
+        return self._transport.run(waiting.appeared(str(execution_id), self._patient()))
 
     def result(self, execution_id: str, timeout: float | None = None) -> Any:
         """What the workflow returned, or an `ExecutionError`; `NotFinished` when it is not over in time."""
@@ -153,11 +154,11 @@ class Client:
     ) -> None:
         self.close()
 
-    def _patient(self) -> steps.Patience:
-        return steps.Patience(self.url, self._patience)
+    def _patient(self) -> Patience:
+        return Patience(self.url, self._patience)
 
     def _stored(self, execution_id: str) -> Iterator[LogLine]:
-        path, query = steps.execution_path(execution_id, "logs"), dict[str, str]()
+        path, query = execution_path(execution_id, "logs"), dict[str, str]()
         while True:
             lines, cursor = lines_of(self._transport.run(steps.page(path, query, self._patient())))
             yield from lines
@@ -167,9 +168,9 @@ class Client:
 
     def _follow(self, execution_id: str) -> Iterator[LogLine]:
         follower, patient = Follower(), self._patient()
-        path = steps.execution_path(execution_id, "logs")
+        path = execution_path(execution_id, "logs")
         while not follower.is_over:
-            request, splitter = steps.Request("GET", path, follower.query(), seconds=_SILENCE_SECONDS), LineSplitter()
+            request, splitter = Request("GET", path, follower.query(), seconds=_SILENCE_SECONDS), LineSplitter()
             follower.restart()
             try:
                 with self._transport.stream(request) as chunks:
@@ -178,7 +179,7 @@ class Client:
                         for line in map(follower.feed, splitter.feed(chunk)):
                             if line is not None:
                                 yield line
-            except (steps.Unreachable, Refused) as error:
+            except (Unreachable, Refused) as error:
                 self._transport.run(steps.interrupted(error, patient))
             else:
                 self._transport.run(steps.breath(follower.is_over))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Iterator, List, 
 from urllib.parse import urlsplit
 
 from . import steps
+from .asking import ANSWER_SECONDS, Patience
 from .async_client import AsyncClient
 from .client import Client
 from .errors import NotFound, Unauthorized
@@ -82,7 +83,7 @@ def _published_now() -> Mapping[str, Any]:
     return {"timestamp": int(now), "headers": {"timestamp_in_ms": int(now * 1000)}}
 
 
-class _BrokerPatience(steps.Patience):
+class _BrokerPatience(Patience):
     """How long a broker that does not answer is asked again."""
 
     def _given_up(self, reason: str, seconds: float) -> str:
@@ -109,7 +110,7 @@ class _Broker:
     def queue_of(self, options: Options) -> str:
         return options.queue or self._queue
 
-    def patient(self) -> steps.Patience:
+    def patient(self) -> Patience:
         return _BrokerPatience(self.shown, self._patience)
 
     def no_queue(self, queue: str) -> NotFound:
@@ -253,7 +254,7 @@ class AsyncPublisher:
             exchange = None
             try:
                 exchange = await self._opened()
-                await exchange.publish(message, routing_key=queue, mandatory=True, timeout=steps.ANSWER_SECONDS)
+                await exchange.publish(message, routing_key=queue, mandatory=True, timeout=ANSWER_SECONDS)
                 return
             except errors.PublishError:
                 raise self._broker.no_queue(queue) from None
@@ -269,7 +270,7 @@ class AsyncPublisher:
     async def _opened(self) -> Any:
         async with self._lock:
             if self._exchange is None:
-                self._connection = await self._aio_pika.connect(self._broker.url, timeout=steps.ANSWER_SECONDS)
+                self._connection = await self._aio_pika.connect(self._broker.url, timeout=ANSWER_SECONDS)
                 channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
                 self._exchange = channel.default_exchange
             return self._exchange

@@ -1,210 +1,33 @@
-"""What is asked of a supervisor, step by step, without I/O: the sync and the async client take the same steps.
-
-A plan is a generator. It yields a `Request` and gets an `Answer`, or yields a `Pause` and gets None when that is over.
-"""
+"""What is asked of a supervisor: the sync and the async client take the same steps."""
 
 from __future__ import annotations
 
-import random
-import re
-from dataclasses import dataclass, fields
 from datetime import datetime, timezone
-from time import monotonic
-from typing import Any, Dict, Generator, Iterable, List, Mapping, Sequence, Tuple, TypeVar, Union
-from urllib.parse import quote
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple, Union
 
 from . import records
-from .errors import (
-    Conflict,
-    Forbidden,
-    IdempotencyKeyReused,
-    InvalidRequest,
-    LimitReached,
-    MusterError,
-    MusterUnavailable,
-    NotFinished,
-    NotFound,
-    Unauthorized,
-    UnexpectedAnswer,
-    outcome_error,
+from .asking import (
+    PASSING,
+    PAUSE_SECONDS,
+    Answer,
+    Patience,
+    Pause,
+    Plan,
+    Request,
+    ask,
+    detail_of,
+    execution_path,
+    part_of_path,
+    refusal,
+    told_error,
 )
+from .errors import InvalidRequest, MusterError, outcome_error
 from .options import Options, new_id
 from .records import Cancelled, Execution, Reason, read
-from .values import from_json, to_json
+from .values import to_json
 
-T = TypeVar("T")
-
-WAIT_SECONDS = 30.0
-"""How long one question waits for the end of an execution, as long as there are connections enough."""
-_WAIT_LEAST_SECONDS = 1.0
-ANSWER_SECONDS = 30.0
-"""How long an answer may take, beyond the time it was asked to wait."""
-_PAUSE_SECONDS = 0.1
-_PAUSE_MAX_SECONDS = 2.0
-_ABSENT_SECONDS = 0.01
-"""The first pause for a message that was published and is no row yet: most are within milliseconds."""
-_PASSING = (502, 503, 504)
-_UNKNOWN = re.compile(r"parameters\.(\w+): is not known")
-_OPTION_NAMES = frozenset(one.name for one in fields(Options))
 _MANY = 1_000
 _MANY_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Request:
-    """A question to the supervisor."""
-
-    method: str
-    path: str
-    query: Mapping[str, str | Sequence[str]]
-    body: bytes | None = None
-    seconds: float = ANSWER_SECONDS
-    """How long its answer may take."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Nothing for so many seconds."""
-
-    seconds: float
-
-
-class Unreachable(Exception):
-    """No answer came. Thrown into a plan in the place of one."""
-
-
-Plan = Generator[Request | Pause, Answer, T]
-
-
-class Patience:
-    """How long a supervisor that does not answer is asked again, ever less often."""
-
-    def __init__(self, url: str, seconds: float, deadline: float | None = None) -> None:
-        self._url = url
-        self._seconds = seconds
-        self._deadline = deadline
-        self._away_since: float | None = None
-        self._pause = _PAUSE_SECONDS
-
-    def renew(self) -> None:
-        """It answered."""
-        self._away_since = None
-        self._pause = _PAUSE_SECONDS
-
-    def spend(self, reason: str) -> Pause:
-        """It did not: the pause before the next question, or `MusterUnavailable`."""
-        now = monotonic()
-        if self._away_since is None:
-            self._away_since = now
-        end = self._away_since + self._seconds
-        if self._deadline is not None:
-            end = min(end, self._deadline)
-        if now >= end:
-            # The message has the reason: a hundred lines from the depths of httpx would hide it.
-            raise MusterUnavailable(self._given_up(reason, now - self._away_since)) from None
-        pause = min(self._pause * (0.5 + random.random()), max(end - now, 0.0) + 0.01)
-        self._pause = min(self._pause * 2, _PAUSE_MAX_SECONDS)
-        return Pause(pause)
-
-    def _given_up(self, reason: str, seconds: float) -> str:
-        return (
-            f"no supervisor answers at {self._url} ({reason}), asked for {seconds:.0f} s: "
-            "start one with `supervisor run`, or name another with Client(url) or MUSTER_URL"
-        )
-
-
-def execution_path(execution_id: str, *more: str) -> str:
-    """The path of an execution, or of what belongs to it."""
-    return "/".join(("/api/executions", _part(execution_id), *more))
-
-
-def _part(name: str) -> str:
-    """A name as a part of a path. What would lead elsewhere is none."""
-    if name in ("", ".", ".."):
-        problem = f"{name!r} cannot be a name here: in the address of a request it would stand for another place"
-        raise InvalidRequest(problem, [problem])
-    return quote(name, safe="")
-
-
-def ask(request: Request, patience: Patience) -> Plan[Any]:
-    """The JSON of an answer. Every question may be asked twice: what makes something says its id."""
-    while True:
-        try:
-            answer = yield request
-        except Unreachable as error:
-            yield patience.spend(str(error))
-            continue
-        if answer.status in _PASSING:
-            yield patience.spend(_detail(answer))
-            continue
-        patience.renew()
-        return parsed(answer)
-
-
-def parsed(answer: Answer) -> Any:
-    """The JSON of an answer, or the error that it tells."""
-    if answer.status in (200, 202):
-        try:
-            return from_json(answer.body)
-        except ValueError as error:
-            raise UnexpectedAnswer(f"what answers is no supervisor: {error}") from error
-    raise refusal(answer)
-
-
-def refusal(answer: Answer) -> MusterError:
-    """The error that an answer tells."""
-    return told_error(answer.status, problem_of(answer))
-
-
-def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
-    """The error of such a status that says this of itself."""
-    detail = str(problem.get("detail") or f"it answers with status {status}")
-    if status in (400, 413, 422):
-        problems = problem.get("problems")
-        reused = problem.get("type") == "/problems/idempotency-key-reused"
-        refused = IdempotencyKeyReused if reused else InvalidRequest
-        listed = [str(one) for one in problems] if isinstance(problems, list) else [detail]
-        return refused(detail + _hint_of(listed), listed)
-    if status == 401:
-        return Unauthorized(f"{detail}; give it with Client(token=...) or MUSTER_HTTP_TOKEN")
-    if problem.get("type") == "/problems/limit-reached":
-        holder = problem.get("execution_id")
-        return LimitReached(detail, str(holder) if holder else None)
-    kinds: dict[int, type[MusterError]] = {403: Forbidden, 404: NotFound, 409: Conflict}
-    kind = kinds.get(status)
-    if kind is not None and problem:
-        return kind(detail)
-    if problem.get("detail"):
-        return UnexpectedAnswer(f"{detail} (HTTP status {status})")
-    return UnexpectedAnswer(f"what answers is no supervisor, with HTTP status {status}: name its address with Client(url) or MUSTER_URL")
-
-
-def _hint_of(problems: List[str]) -> str:
-    """An option among the parameters is what comes to mind first."""
-    unknown = (_UNKNOWN.search(problem) for problem in problems)
-    taken = next((found[1] for found in unknown if found and found[1] in _OPTION_NAMES), None)
-    return "" if taken is None else f"; an option is given as _options=Options({taken}=...)"
-
-
-def problem_of(answer: Answer) -> Mapping[str, Any]:
-    """What an error says of itself; empty when it is not a supervisor's."""
-    try:
-        told = from_json(answer.body)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _detail(answer: Answer) -> str:
-    return str(problem_of(answer).get("detail") or f"status {answer.status}")
 
 
 Accepted = Tuple[str, bool, Tuple[records.Pause, ...]]
@@ -254,7 +77,7 @@ def submit_many(workflow: str, parameters: Iterable[Any], options: Options, pati
             problem = item.get("problem")
             if problem is None:
                 made[one[0]] = (str(item["execution_id"]), bool(item.get("existing")), _paused_by(item))
-            elif problem.get("status") in _PASSING:
+            elif problem.get("status") in PASSING:
                 again.append(one)
             else:
                 made[one[0]] = told_error(int(problem.get("status", 0)), problem)
@@ -277,90 +100,6 @@ def refuse_names(options: Options) -> None:
     for name in ("execution_id", "idempotency_key"):
         if getattr(options, name) is not None:
             raise TypeError(f"{name}: each of many has one of its own; submit one by one to choose them")
-
-
-def get(execution_id: str, patience: Patience) -> Plan[Execution]:
-    """The row of an execution."""
-    told = yield from ask(Request("GET", execution_path(execution_id), {}), patience)
-    return read(Execution, told)
-
-
-class Crowd:
-    """Those that wait through the connections of one client. The more they are, the sooner each makes room for the next."""
-
-    def __init__(self, connections: int | None) -> None:
-        self._connections = connections or 1
-        self.waiting = 0
-
-    def wait_seconds(self) -> float:
-        """How long one question may wait."""
-        if self.waiting <= self._connections:
-            return WAIT_SECONDS
-        return max(_WAIT_LEAST_SECONDS, WAIT_SECONDS * self._connections / self.waiting)
-
-
-def appeared(execution_id: str, patience: Patience) -> Plan[Execution]:
-    """The row of an execution that was published, as soon as a supervisor has taken its message in."""
-    pause = _PAUSE_SECONDS
-    while True:
-        try:
-            return (yield from get(execution_id, patience))
-        except NotFound:
-            yield Pause(pause)
-            pause = min(pause * 2, _PAUSE_MAX_SECONDS)
-
-
-def wait(
-    execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd, *, is_published: bool = False
-) -> Plan[Execution]:
-    """The row of an execution once it is over, or `NotFinished`. Of one that was published there may be no row yet."""
-    crowd.waiting += 1
-    try:
-        return (yield from _wait(execution_id, url, patience, timeout, crowd, is_published))
-    finally:
-        crowd.waiting -= 1
-
-
-def _wait(
-    execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd, is_published: bool
-) -> Plan[Execution]:
-    deadline = None if timeout is None else monotonic() + timeout
-    patient = Patience(url, patience, deadline)
-    seen: Execution | None = None
-    absent = _ABSENT_SECONDS
-    while True:
-        most = crowd.wait_seconds()
-        left = most if deadline is None else min(most, max(0.0, deadline - monotonic()))
-        request = Request(
-            "GET", execution_path(execution_id), {"wait": f"{left:.3f}"}, seconds=left + ANSWER_SECONDS
-        )
-        began = monotonic()
-        try:
-            seen = read(Execution, (yield from ask(request, patient)))
-        except NotFound:
-            if not is_published or seen is not None:
-                raise
-            if deadline is not None and monotonic() >= deadline:
-                raise NotFinished(
-                    f"execution {execution_id} was published, and no supervisor has taken it in after {timeout:g} s: it waits in "
-                    "RabbitMQ, is among the dead letters (`supervisor dead list`), or repeats an idempotency key: then the "
-                    "execution that came first with it has the result",
-                    None,
-                ) from None
-            yield Pause(absent if deadline is None else min(absent, max(deadline - monotonic(), 0.0)))
-            absent = min(absent * 2, _PAUSE_MAX_SECONDS)
-            continue
-        if seen.is_over:
-            return seen
-        if deadline is not None and monotonic() >= deadline:
-            raise NotFinished(
-                f"execution {execution_id} is {seen.status} after {timeout:g} s of waiting: it goes on; "
-                "wait again with handle(id).result(), or cancel it",
-                seen,
-            )
-        if monotonic() - began < left / 2:
-            # It leaves and answers at once; the next one may be a while.
-            yield Pause(_PAUSE_SECONDS)
 
 
 def result_of(execution: Execution) -> Any:
@@ -426,21 +165,21 @@ def limits(patience: Patience) -> Plan[List[records.Limit]]:
 
 
 def _pause_path(target: str) -> str:
-    return f"/api/pauses/{_part(target)}"
+    return f"/api/pauses/{part_of_path(target)}"
 
 
 def interrupted(error: Exception, patience: Patience) -> Plan[None]:
     """A stream broke or did not begin: pause, or the error that it tells."""
     answer = getattr(error, "answer", None)
-    if isinstance(answer, Answer) and answer.status not in _PASSING:
+    if isinstance(answer, Answer) and answer.status not in PASSING:
         raise refusal(answer) from None
-    yield patience.spend(_detail(answer) if isinstance(answer, Answer) else str(error))
+    yield patience.spend(detail_of(answer) if isinstance(answer, Answer) else str(error))
 
 
 def breath(is_over: bool) -> Plan[None]:
     """A stream came to its end: a pause before the next one, unless that was the end of all."""
     if not is_over:
-        yield Pause(_PAUSE_SECONDS)
+        yield Pause(PAUSE_SECONDS)
 
 
 def page(path: str, query: Mapping[str, str | Sequence[str]], patience: Patience) -> Plan[Any]:

@@ -10,11 +10,12 @@ from typing import Any, AsyncIterator, Iterator, TypeVar
 
 import httpx
 
+from .asking import ANSWER_SECONDS, Answer, Pause, Plan, Request, Unreachable, problem_of, refusal
 from .errors import MusterError
 from .locks import lock_of_process
-from .steps import ANSWER_SECONDS, Answer, Crowd, Pause, Plan, Request, Unreachable, problem_of, refusal
 from .tokens import given_token, is_of_this_machine, token_of, url_of
 from .version import __version__
+from .waiting import Crowd
 
 T = TypeVar("T")
 
