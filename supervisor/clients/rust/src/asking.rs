@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
+use ureq::http::StatusCode;
+use ureq::{Agent, Proxy};
 
 use crate::error::MusterError;
 use crate::token;
@@ -29,6 +30,8 @@ pub(crate) struct Question<'a> {
     pub(crate) body: Option<&'a str>,
     /// How long the supervisor may wait before it answers.
     pub(crate) wait: Duration,
+    /// When whoever asks needs the answer no more.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// What is known of one supervisor.
@@ -61,6 +64,8 @@ impl Asking {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            // A proxy would see the token of a supervisor of this machine.
+            .proxy(if token::is_of_this_machine(&base) { None } else { Proxy::try_from_env() })
             .user_agent(concat!("muster-client-rust/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
@@ -84,15 +89,19 @@ impl Asking {
                     problem(&body).map_or_else(|| "not now".to_owned(), |told| told.detail)
                 }
                 Ok((200 | 202, body)) => {
-                    return serde_json::from_str(&body).map_err(|_| MusterError::Foreign(self.base.clone()));
+                    return serde_json::from_str(&body).map_err(|_| self.foreign());
                 }
                 Ok((status, body)) => return Err(self.refusal(status, &body)),
                 Err(error) => error.to_string(),
             };
-            if began.elapsed() >= self.patience {
+            let left = self.patience.saturating_sub(began.elapsed());
+            let left = question
+                .deadline
+                .map_or(left, |deadline| left.min(deadline.saturating_duration_since(Instant::now())));
+            if left.is_zero() {
                 return Err(MusterError::Unavailable { url: self.base.clone(), reason });
             }
-            std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64()));
+            std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64()).min(left));
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
@@ -125,23 +134,33 @@ impl Asking {
         if let Some(found) = self.found.get() {
             return found.clone();
         }
-        let is_here = ["://127.", "://localhost", "://[::1]"].iter().any(|here| self.base.contains(here));
-        if !is_here {
+        if !token::is_of_this_machine(&self.base) {
             return None;
         }
         // Where nobody answers, the next question may find somebody.
         let request = self.agent.get(format!("{}/api/openapi.json", self.base));
         let mut response = request.config().timeout_global(Some(ANSWER_TIMEOUT)).build().call().ok()?;
+        let status = response.status();
+        if status.is_server_error() {
+            // It only starts.
+            return None;
+        }
         let body = response.body_mut().read_to_string().ok()?;
-        let file = problem(&body).and_then(|told| told.token_file);
+        let file =
+            problem(&body).filter(|_| status == StatusCode::UNAUTHORIZED).and_then(|told| told.token_file);
         self.found.get_or_init(|| file.as_deref().and_then(token::read)).clone()
+    }
+
+    /// The error of an answer that no supervisor gives.
+    pub(crate) fn foreign(&self) -> MusterError {
+        MusterError::Foreign(self.base.clone())
     }
 
     fn refusal(&self, status: u16, body: &str) -> MusterError {
         match problem(body) {
             Some(told) if status == 401 => MusterError::Unauthorized(told.detail),
             Some(Problem { detail, problems, .. }) => MusterError::Refused { status, detail, problems },
-            None => MusterError::Foreign(self.base.clone()),
+            None => self.foreign(),
         }
     }
 }

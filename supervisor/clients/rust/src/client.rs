@@ -134,6 +134,9 @@ impl MusterClient {
         let mut made = Vec::with_capacity(executions.len());
         for group in executions.chunks(MANY) {
             let many: Many = self.post("/api/executions/batch", &serde_json::to_string(group)?)?;
+            if many.executions.len() != group.len() {
+                return Err(self.asking.foreign());
+            }
             for (asked, item) in group.iter().zip(many.executions) {
                 made.push(match item.problem {
                     None => Ok(item.execution_id.unwrap_or_else(|| asked.id())),
@@ -159,14 +162,16 @@ impl MusterClient {
     /// The row once it is over, however it ended; without a timeout it is waited for as long as it takes.
     ///
     /// # Errors
-    /// `NotFinished` when it is not over in time.
+    /// `NotFinished` when it is not over in time, `Unavailable` when nobody answers until then.
     pub fn wait(&self, id: Uuid, timeout: Option<Duration>) -> Result<ExecutionRow, MusterError> {
-        let began = Instant::now();
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
-            let most = left.unwrap_or(WAIT).min(WAIT);
             let asked = Instant::now();
-            let row: ExecutionRow = self.ask(&path(id, &format!("?wait={:.3}", most.as_secs_f64())), most)?;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(asked));
+            let most = left.unwrap_or(WAIT).min(WAIT);
+            let path = path(id, &format!("?wait={:.3}", most.as_secs_f64()));
+            let row: ExecutionRow =
+                self.asking.ask(&Question { path: &path, body: None, wait: most, deadline })?;
             if row.status.is_over() {
                 return Ok(row);
             }
@@ -248,11 +253,11 @@ impl MusterClient {
     }
 
     fn ask<T: DeserializeOwned>(&self, path: &str, wait: Duration) -> Result<T, MusterError> {
-        self.asking.ask(&Question { path, body: None, wait })
+        self.asking.ask(&Question { path, body: None, wait, deadline: None })
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T, MusterError> {
-        self.asking.ask(&Question { path, body: Some(body), wait: Duration::ZERO })
+        self.asking.ask(&Question { path, body: Some(body), wait: Duration::ZERO, deadline: None })
     }
 }
 
