@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { InvalidRequest, MusterError, NotFinished, NotFound, SubmitManyFailed, outcomeError } from "./errors.js";
+import { InvalidRequest, MusterError, NotFinished, NotFound, SubmitManyFailed, UnexpectedAnswer, outcomeError } from "./errors.js";
 import { Follower, linesOf } from "./following.js";
 import { Submission, Submitted } from "./handles.js";
 import { known } from "./known.js";
@@ -90,6 +90,7 @@ export class Client {
       const group = waiting.slice(0, size);
       const body = `[${group.map((one) => one.body).join(",")}]`;
       const told = await this.#transport.ask({ method: "POST", path: "/api/executions/batch", body }, patience);
+      if (told.executions?.length !== group.length) throw new UnexpectedAnswer("what answers is no supervisor: it does not say what became of each of many");
       const again = [];
       group.forEach((one, index) => {
         const { execution_id: id, existing, paused_by: pausedBy = [], problem } = told.executions[index];

@@ -143,6 +143,12 @@ test("what is no supervisor is called so, and where to name another", async () =
   }
 });
 
+test("an answer that leaves out some of many is no supervisor's", async () => {
+  const fetch = async () => new Response('{"executions":[]}', { status: 202 });
+  const other = new Client({ url: "http://other.example", token: "any", fetch });
+  await assert.rejects(other.submitMany("greet", [{}]), { name: "UnexpectedAnswer", message: /^what answers is no supervisor: / });
+});
+
 test("all options arrive", async () => {
   const options = {
     timeout: 12.5,

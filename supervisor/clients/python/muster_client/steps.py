@@ -21,7 +21,7 @@ from .asking import (
     refusal,
     told_error,
 )
-from .errors import InvalidRequest, MusterError, outcome_error
+from .errors import InvalidRequest, MusterError, UnexpectedAnswer, outcome_error
 from .options import Options, new_id
 from .records import Cancelled, Execution, Reason, read
 from .values import to_json
@@ -72,6 +72,8 @@ def submit_many(workflow: str, parameters: Iterable[Any], options: Options, pati
             size += len(one[1])
         body = b"[" + b",".join(body for _, body in group) + b"]"
         told = yield from ask(Request("POST", "/api/executions/batch", {}, body), patience)
+        if len(told["executions"]) != len(group):
+            raise UnexpectedAnswer("what answers is no supervisor: it does not say what became of each of many")
         again = []
         for one, item in zip(group, told["executions"]):
             problem = item.get("problem")

@@ -110,6 +110,13 @@ def test_what_is_no_supervisor_is_called_so(status: int) -> None:
     assert status == 200 or f"HTTP status {status}: name its address with Client(url) or MUSTER_URL" in str(told.value)
 
 
+def test_an_answer_that_leaves_out_some_of_many_is_no_supervisors() -> None:
+    page = httpx.MockTransport(lambda request: httpx.Response(202, text='{"executions": []}'))
+    with Client("http://other.example", "any", transport=page) as other:
+        with pytest.raises(UnexpectedAnswer, match="^what answers is no supervisor"):
+            other.submit_many("greet", [{}])
+
+
 def test_what_are_no_options_and_no_list_says_what_would_be(client: Client) -> None:
     wrong: Any = {"timeout": 3}
     with pytest.raises(TypeError, match=r"_options must be Options\(timeout=30, ...\), not a dict"):
