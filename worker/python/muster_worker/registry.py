@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import linecache
 import os
-import sys
 from functools import partial
 from types import ModuleType
 from typing import Dict, List, NamedTuple, Optional
 
-from . import hooks, probe, user_code
-from .errors import Cancelled, LoadCrash, LoadTimeout, Rejection, describe
+from . import hooks, probe
+from .broken_files import BrokenFiles
+from .errors import Cancelled, LoadCrash, LoadTimeout, Rejection
 from .guarded import LoadGuard
+from .inline import inline_job
 from .load_journal import Journal
 from .loading import Library
 from .picking import DuplicateWorkflow, definitions_in, not_found, pick
 from .runner import Job, Uninterruptible
-from .sources import Stamp, digest_at, leads_out, may_hold, mentions_sdk, python_files, stamp_of
+from .sources import Stamp, leads_out, may_hold, mentions_sdk, python_files, stamp_of
 from .wire.messages import Inline, Named, Path, Source
 from .workflow import Definition
 
@@ -44,12 +44,10 @@ class Registry:
         self._library = Library(folder) if folder and os.path.isdir(folder) else None
         self._folder = folder
         self._entries: Dict[str, Entry] = {}
-        self._broken: Dict[str, BaseException] = {}
+        self._broken = BrokenFiles()
         self._journal: Optional[Journal] = None
         self._read_from: Dict[str, ModuleType] = {}
         """The module of each file as it was when its workflows were taken over."""
-        self._slow: Dict[str, bytes] = {}
-        """Of the broken files those that did not come back, and their content."""
         self._loaded: Dict[str, Stamp] = {}
         """All files of the folder as they were before they were loaded."""
         self.version = 0
@@ -95,7 +93,7 @@ class Registry:
 
     def broken(self) -> Dict[str, BaseException]:
         """The files that could not be loaded, and why."""
-        return dict(self._broken)
+        return dict(self._broken.errors)
 
     def load(self) -> None:
         """Loads every workflow file that is new or changed. A broken file costs only its own workflows."""
@@ -114,7 +112,7 @@ class Registry:
                     continue
                 journal.about_to_load(path)
                 self._load_file(path)
-                slow = self._broken.get(path)
+                slow = self._broken.error_of(path)
                 if isinstance(slow, LoadTimeout):
                     journal.note(path, slow)
         finally:
@@ -134,8 +132,8 @@ class Registry:
 
     def _load_what_may_hold(self, workflow: str) -> None:
         for path in self._candidates():
-            crashes = isinstance(self._broken.get(path), LoadCrash)
-            if self._is_worth_a_try(path) or (may_hold(path, workflow) and not crashes):
+            crashes = isinstance(self._broken.error_of(path), LoadCrash)
+            if self._broken.is_worth_a_try(path) or (may_hold(path, workflow) and not crashes):
                 self._load_file(path)
 
     def find(self, workflow: str, source: Source) -> Job:
@@ -144,7 +142,7 @@ class Registry:
         if own is not None:
             return Uninterruptible(own) if workflow == "conformance.ignore_cancel" else lambda: own
         if isinstance(source, Inline):
-            return self._find_inline(workflow, source)
+            return inline_job(workflow, source)
         if isinstance(source, Path):
             return self._find_path(workflow, source)
         assert isinstance(source, Named)
@@ -168,7 +166,7 @@ class Registry:
             self._load_what_may_hold(workflow)
         if workflow in self._entries:
             return self._entries[workflow].definition
-        for path, error in self._broken.items():
+        for path, error in self._broken.errors.items():
             if may_hold(path, workflow):
                 raise error
         raise Rejection(self._not_found(workflow))
@@ -195,23 +193,6 @@ class Registry:
             raise Rejection(f"{source.path!r} is not a Python file; this worker runs .py files")
         return lambda: pick(self._guarded(path), source.function, source.path, workflow)
 
-    def _find_inline(self, workflow: str, source: Inline) -> Job:
-        if source.language.lower() not in ("", "python", "py", "python3"):
-            raise Rejection(f"the code is {source.language}; this worker runs Python")
-
-        def job() -> Definition:
-            filename = f"<inline {workflow or 'code'}>"
-            text = source.code.decode("utf-8")
-            linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-            module = ModuleType(hooks.INLINE_MODULE)
-            module.__file__ = filename
-            user_code.mark(module)
-            sys.modules[hooks.INLINE_MODULE] = module
-            exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
-            return pick(module, "", "the code", workflow)
-
-        return job
-
     def _need_library(self) -> Library:
         if self._library is None:
             if self._folder:
@@ -225,12 +206,7 @@ class Registry:
         library = self._library
         if library is None:
             return []
-        return [one for one in python_files(library.root) if one in self._broken or library.changed(one)]
-
-    def _is_worth_a_try(self, path: str) -> bool:
-        """False for a file that did not come back and is as it was: whoever looks for another workflow cannot wait."""
-        seen = self._slow.get(path)
-        return seen is None or seen != digest_at(path)
+        return [one for one in python_files(library.root) if one in self._broken.errors or library.changed(one)]
 
     def _guarded(self, path: str) -> ModuleType:
         """The module of a file. Where nothing is to be done for it, nothing is to be guarded."""
@@ -271,20 +247,14 @@ class Registry:
         self._read(path, module)
 
     def _note_broken(self, path: str, error: BaseException) -> None:
-        if path not in self._broken:
-            told = describe(error)
-            print(f"{path} cannot be loaded: {told.kind}: {told.message}\n{told.stack}", file=sys.stderr)
-        if isinstance(error, (LoadCrash, LoadTimeout)):
-            self._slow[path] = digest_at(path)
-        self._broken[path] = error
+        self._broken.note(path, error)
         self.version += 1
 
     def _read(self, path: str, module: ModuleType) -> None:
         """Takes over the module's workflows in place of those the file had before."""
         self._read_from[path] = module
         self.version += 1
-        self._broken.pop(path, None)
-        self._slow.pop(path, None)
+        self._broken.forget(path)
         if self._journal is not None:
             self._journal.clear(path)
         self._entries = {
@@ -301,4 +271,4 @@ class Registry:
             self._entries[definition.name] = Entry(path, definition)
 
     def _not_found(self, workflow: str) -> str:
-        return not_found(workflow, self.names(), self._folder, self._library is not None, list(self._broken))
+        return not_found(workflow, self.names(), self._folder, self._library is not None, list(self._broken.errors))
