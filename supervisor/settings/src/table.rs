@@ -183,7 +183,8 @@ settings! {
     "tls_key_file" => tls_key_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// The RabbitMQ queue; its dead letters go to the queue with `.dead` behind the name.
     "queue" => queue: String, NameKind = NameKind { max_bytes: 200 }, default "workflow-executions";
-    /// The queues whose executions are run here, each also a queue of RabbitMQ. Default: `queue` alone, which is where what names none goes.
+    /// The queues whose executions are run here, each also a queue of RabbitMQ. Default: `queue` alone, which is where what names none goes. The variable has
+    /// blanks between them; the flag may be given several times.
     "queues" => queues: Vec<String>, NamesKind = NamesKind(NameKind { max_bytes: 200 }), default "";
     /// What Redis keys and channels start with.
     "key_prefix" => key_prefix: String, NameKind = NameKind { max_bytes: 100 }, default "muster";

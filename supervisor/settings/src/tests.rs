@@ -67,6 +67,23 @@ fn the_defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn a_list_of_queues_is_not_taken_for_one_queue() {
+    let queues = |raw: Raw| {
+        let mut sources = Sources::default();
+        sources.flags.insert("queues", raw);
+        Settings::load(&sources).map(|settings| settings.queues).map_err(|error| error.to_string())
+    };
+    assert_eq!(queues(Raw::Text("a b".to_owned())).unwrap(), ["a", "b"]);
+    assert_eq!(queues(Raw::List(vec!["a".to_owned(), "b".to_owned()])).unwrap(), ["a", "b"]);
+    for wrong in
+        [Raw::List(vec!["a,b".to_owned()]), Raw::Text("a,b".to_owned()), Raw::Text(r#"["a","b"]"#.to_owned())]
+    {
+        let refused = queues(wrong).unwrap_err();
+        assert!(refused.contains("must be names with blanks between them"), "{refused}");
+    }
+}
+
+#[test]
 fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
     let (_folder, mut sources) =
         file("min_workers = 3\nmax_workers = 30\nqueue = \"from-file\"\ndrain_seconds = 0.5");

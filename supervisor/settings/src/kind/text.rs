@@ -45,6 +45,12 @@ impl SettingKind for NamesKind {
         let mut names: Vec<String> = Vec::new();
         for word in words(raw)? {
             let name = self.0.parse(&Raw::Text(word))?;
+            // One that nobody meant would be served, and those that were meant would not.
+            if name.contains([',', '[', ']']) {
+                return Err(format!(
+                    "must be names with blanks between them (or an array in the file, or the flag several times), not {name:?}"
+                ));
+            }
             if names.contains(&name) {
                 return Err(format!("must name each once, and names {name:?} twice"));
             }
