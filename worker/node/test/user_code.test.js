@@ -121,9 +121,10 @@ test("log limits", async () => {
 });
 
 test("cleanup within the grace, and the workflow's own limit", async () => {
-  const tidy = `export default async (p, ctx) => { try { await ctx.sleep(60_000); } finally {
+  const tidy = `export default async (p, ctx) => { ctx.log.info("in it"); try { await ctx.sleep(60_000); } finally {
     await new Promise((done) => setTimeout(done, 200)); ctx.log.info("tidied"); } };`;
   const run = await worker.startCode(tidy);
+  await worker.expect("Log");
   worker.cancel(run);
   const ended = await worker.finish();
   assert.deepEqual([ended.kind, ended.lines], ["Cancelled", ["tidied"]]);
