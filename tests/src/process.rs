@@ -65,6 +65,18 @@ pub fn descriptors(process: ProcessId) -> Vec<PathBuf> {
     entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
 }
 
+/// The signals that it ignores: a bit for each, the lowest for signal 1.
+///
+/// # Panics
+/// When the process is gone.
+pub fn ignored_signals(process: ProcessId) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_else(|| panic!("process {process} has no mask of ignored signals"))
+}
+
 /// How many threads it has.
 pub fn threads(process: ProcessId) -> usize {
     fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count)

@@ -332,14 +332,31 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, WorkerSpecError> {
     })
 }
 
+/// Variables that speak of what only the supervisor has: a descriptor, or the ear of whoever started it.
+const OF_ONE_PROCESS: [&str; 9] = [
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NODE_CHANNEL_FD",
+    "NODE_CHANNEL_SERIALIZATION_MODE",
+    "NODE_UNIQUE_ID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+/// Those of Muster are the supervisor's, too: some hold its secrets.
+fn is_ours_alone(name: &str) -> bool {
+    name.starts_with("MUSTER_") || OF_ONE_PROCESS.contains(&name)
+}
+
 /// What workers get of the environment. What is set by name stands above what is let through.
 fn variables(asked: &[WorkerVariable]) -> Vec<(String, Option<OsString>)> {
     let mut variables = Vec::new();
     if asked.iter().any(|variable| matches!(variable, WorkerVariable::PassAll)) {
-        // Those of Muster are the supervisor's: some hold its secrets.
         let all =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, Some(value))));
-        variables.extend(all.filter(|(name, _)| !name.starts_with("MUSTER_")));
+        variables.extend(all.filter(|(name, _)| !is_ours_alone(name)));
     }
     variables.extend(asked.iter().filter_map(|variable| match variable {
         WorkerVariable::PassAll => None,

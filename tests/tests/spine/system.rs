@@ -36,6 +36,23 @@ fn no_worker_outlives_a_killed_supervisor() {
     installation.assert_nothing_left();
 }
 
+#[test]
+fn how_children_end_is_known_though_sigchld_was_ignored_for_the_supervisor() {
+    let ignores_ends = 1 << (Signal::CHILD.as_raw() - 1);
+    let installation = Installation::new().worker(rogue(&[]));
+    let program = "import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])";
+    let supervisor = installation.spawn_under(&["python3", "-c", program]);
+    supervisor.wait_ready(SOON);
+    both_are_idle(&supervisor);
+    for process in std::iter::once(supervisor.id()).chain(supervisor.workers()) {
+        let ignored = process::ignored_signals(process);
+        assert_eq!(ignored & ignores_ends, 0, "{process:?} ignores {ignored:x}");
+    }
+    assert!(supervisor.terminate(SOON).success());
+}
+
 /// Waits until the two workers have started: a supervisor is ready before.
 fn both_are_idle(supervisor: &TestSupervisor) {
     eventually("both workers are idle", SOON, || {

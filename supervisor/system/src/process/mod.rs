@@ -33,7 +33,7 @@ mod watch;
 
 pub use belongings::WorkerBelongings;
 pub use cgroup::{GroupLimits, LeafMemory, WorkerLeaves};
-pub use child_reaper::{inherit_orphans, is_any_child_dead, reap_orphans};
+pub use child_reaper::{inherit_orphans, is_any_child_dead, keep_ends_of_children, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, connections_within, descriptors_for, raise_descriptor_limit,
