@@ -61,10 +61,7 @@ impl ApiService for Supervisor {
 
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let row = self.checked(&request).await?;
-        // A key must not be given to the execution of another request.
-        let there =
-            self.rows_under_ids_of([&row].into_iter().filter(|row| row.idempotency.is_some())).await?;
-        self.insert(there.refuse_others(row)?).await
+        self.insert(row).await
     }
 
     async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>> {
@@ -396,18 +393,10 @@ impl Supervisor {
         for request in requests {
             checked.push(self.checked(request).await);
         }
-        let keyed = checked.iter().flatten().filter(|row| row.idempotency.is_some());
-        let there = match self.rows_under_ids_of(keyed).await {
-            Ok(there) => there,
-            Err(error) => {
-                let error = ServiceError::from(error);
-                return requests.iter().map(|_| Err(unavailable(&error))).collect();
-            }
-        };
         let (mut rows, mut refused) =
             (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
         for row in checked {
-            match row.and_then(|row| there.refuse_others(row)) {
+            match row {
                 Ok(row) => {
                     rows.push(row);
                     refused.push(None);
@@ -430,10 +419,12 @@ impl Supervisor {
     ) -> Result<Vec<Result<SubmitAnswer, ServiceError>>, ServiceError> {
         let written = self.store.submit(&rows).await?;
         let known = rows.iter().zip(&written).filter(|(row, submitted)| was_there(row, submitted));
-        let there = self.rows_under_ids_of(known.map(|(row, _)| row)).await?;
-        let answer = |(row, submitted): (NewExecution, Submitted)| {
-            let row = if was_there(&row, &submitted) { there.refuse_others(row)? } else { row };
-            self.submitted(&row, submitted)
+        // The others are written by now: what cannot be looked at is only what was there before.
+        let there = self.rows_under_ids_of(known.map(|(row, _)| row)).await.map_err(ServiceError::from);
+        let answer = |(row, submitted): (NewExecution, Submitted)| match &there {
+            Err(error) if was_there(&row, &submitted) => Err(unavailable(error)),
+            Ok(there) if was_there(&row, &submitted) => self.submitted(&there.refuse_others(row)?, submitted),
+            Ok(_) | Err(_) => self.submitted(&row, submitted),
         };
         Ok(rows.into_iter().zip(written).map(answer).collect())
     }

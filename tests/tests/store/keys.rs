@@ -48,6 +48,31 @@ pub(crate) async fn a_second_submit_is_the_first_ones_execution(fixture: Fixture
     );
 }
 
+pub(crate) async fn no_key_stands_for_the_execution_of_another_request(fixture: Fixture) {
+    let plain = new_execution();
+    let with = |id, key: &str| NewExecution { id, ..keyed(key, "w", "2") };
+    assert_eq!(submit(&fixture, &plain).await, Submitted::Inserted);
+    assert_eq!(submit(&fixture, &with(plain.id, "k")).await, Submitted::Exists(Status::Pending));
+    assert_eq!(submit(&fixture, &keyed("k", "w", "2")).await, Submitted::Inserted, "the key is free");
+
+    let first = new_execution();
+    let answers = fixture.store.submit(&[first.clone(), with(first.id, "l")]).await.unwrap();
+    assert_eq!(answers, [Submitted::Inserted, Submitted::Exists(Status::Pending)]);
+    let holder = keyed("l", "w", "2");
+    assert_eq!(submit(&fixture, &holder).await, Submitted::Inserted, "the key is free");
+
+    // An id whose first request is what its key stands for already is that of the second.
+    let twice = Uuid::now_v7();
+    let answers = fixture
+        .store
+        .submit(&[with(twice, "l"), NewExecution { id: twice, ..new_execution() }])
+        .await
+        .unwrap();
+    let existing = Submitted::Existing { id: holder.id, status: Status::Pending };
+    assert_eq!(answers, [existing, Submitted::Inserted]);
+    assert_eq!(fixture.status(twice).await, Status::Pending);
+}
+
 pub(crate) async fn a_key_counts_within_one_group_too(fixture: Fixture) {
     let (first, again) = (keyed("k", "w", "1"), keyed("k", "w", "1"));
     let (other, plain) = (keyed("k", "w", "2"), new_execution());

@@ -24,6 +24,7 @@ mod limits;
 mod lists;
 mod older;
 mod pauses;
+mod plans;
 mod postgres_only;
 mod presences;
 mod queue;
@@ -116,6 +117,7 @@ contract! {
     keys {
         a_second_submit_is_the_first_ones_execution,
         a_key_counts_within_one_group_too,
+        no_key_stands_for_the_execution_of_another_request,
         a_message_with_a_known_key_runs_nothing,
         a_key_is_free_when_its_time_is_over_or_its_row_is_gone,
         of_many_that_come_together_exactly_one_is_made,

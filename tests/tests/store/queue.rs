@@ -141,7 +141,7 @@ pub(crate) async fn what_waits_does_not_wait_for_a_clock_that_was_set_back(fixtu
             fixture.age(column, id, seconds_ago - BACK).await;
         }
     }
-    fixture.sql(&format!("UPDATE executions SET attempts_charged = 1 WHERE id = '{retried}'")).await;
+    fixture.sql(&format!("UPDATE executions SET attempt = 1 WHERE id = '{retried}'")).await;
     fixture.age("run_after", retried, -30).await;
     let me = claimant();
     let due = || fixture.store.claim_due(&me, 10, TakeOver::Nothing);

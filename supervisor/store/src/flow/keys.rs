@@ -4,7 +4,7 @@
 //! comes meanwhile waits for that commit. Requests without a key come by here without a statement.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use muster_core::execution::Status;
@@ -49,6 +49,12 @@ impl KnownKeys {
             None => Some(Submitted::Existing { id: holder.id, status: Status::Pending }),
         }
     }
+
+    /// Whether it was given its key just now.
+    pub(super) fn is_given(&self, new: &NewExecution) -> bool {
+        let holder = place(new).and_then(|(place, _)| self.holders.get(&place));
+        holder.is_some_and(|holder| holder.status.is_none() && holder.id == new.id)
+    }
 }
 
 fn place(new: &NewExecution) -> Option<(KeyPlace, &Idempotency)> {
@@ -63,8 +69,12 @@ pub(super) async fn settle_keys<S: StoreSession, T: Borrow<NewExecution>>(
 ) -> Result<KnownKeys> {
     // The first of a group that names a key asks for it. In the order of the keys: transactions wait in one order.
     let mut wanted: BTreeMap<KeyPlace, (Uuid, &Idempotency)> = BTreeMap::new();
+    // Of several with one id the first becomes the row, and no key of the others stands for that.
+    let mut ids = HashSet::new();
     for new in executions.iter().map(Borrow::borrow) {
-        if let Some((place, idempotency)) = place(new) {
+        if ids.insert(new.id)
+            && let Some((place, idempotency)) = place(new)
+        {
             wanted.entry(place).or_insert((new.id, idempotency));
         }
     }

@@ -75,6 +75,18 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     backend: &B,
     executions: &[T],
 ) -> Result<Vec<Submitted>> {
+    loop {
+        if let Some(answers) = try_submit_group(backend, executions).await? {
+            return Ok(answers);
+        }
+    }
+}
+
+/// `None`, and nothing is written: a key was given to an execution that another request made meanwhile. It is seen from then on.
+async fn try_submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
+    backend: &B,
+    executions: &[T],
+) -> Result<Option<Vec<Submitted>>> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let all: Vec<&NewExecution> = executions.iter().map(Borrow::borrow).collect();
     let patience = if all.iter().any(|new| new.idempotency.is_some()) {
@@ -84,16 +96,17 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
         LockPatience::First
     };
     let keys = settle_keys(&mut session, executions).await?;
-    let new: Vec<&NewExecution> = distinct(executions)
-        .into_iter()
-        .map(Borrow::borrow)
-        .filter(|new: &&NewExecution| keys.answer(new).is_none())
-        .collect();
+    let unanswered: Vec<&NewExecution> =
+        all.iter().copied().filter(|new| keys.answer(new).is_none()).collect();
+    let new: Vec<&NewExecution> = distinct(&unanswered).into_iter().copied().collect();
     let entered = enter_rows(&mut session, backend, &new, patience).await?;
     let is_known = |id: &Uuid| !entered.inserted.contains(id) && !entered.refused.contains_key(id);
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(is_known).collect();
     let known: HashMap<Uuid, Status> =
         if known.is_empty() { HashMap::new() } else { statuses(&session.current_state(&known).await?) };
+    if new.iter().any(|new| known.contains_key(&new.id) && keys.is_given(new)) {
+        return Ok(None);
+    }
     if !entered.inserted.is_empty() {
         session.wake().await?;
     }
@@ -103,19 +116,21 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     let mut answered = HashSet::new();
     let answer = |execution: &T| {
         let new = execution.borrow();
-        let is_first = answered.insert(new.id);
         if let Some(FullLimit { name, holder, .. }) = refused.get(&new.id) {
             return Submitted::LimitReached { limit: name.clone(), holder: *holder };
         }
-        let by_id = || match known.get(&new.id) {
+        if let Some(answer) = keys.answer(new) {
+            return answer;
+        }
+        let is_first = answered.insert(new.id);
+        match known.get(&new.id) {
             Some(status) => Submitted::Exists(*status),
             None if is_first => Submitted::Inserted,
             // Of several with one id the first became the row.
             None => Submitted::Exists(Status::Pending),
-        };
-        keys.answer(new).unwrap_or_else(by_id)
+        }
     };
-    Ok(executions.iter().map(answer).collect())
+    Ok(Some(executions.iter().map(answer).collect()))
 }
 
 async fn forget_keys<B: Backend>(backend: &B, limit: usize) -> Result<usize> {

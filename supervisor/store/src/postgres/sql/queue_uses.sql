@@ -36,6 +36,6 @@ WITH RECURSIVE waiting AS (
 )
 SELECT
     waiting.queue, waiting.waiting,
-    (extract(epoch FROM (SELECT clock_timestamp()) - greatest(next.since, 'epoch')) * 1000000)::bigint AS waited_us
+    (extract(epoch FROM (SELECT clock_timestamp()) - nullif(next.since, '-infinity')) * 1000000)::bigint AS waited_us
 FROM waiting LEFT JOIN next ON next.queue = waiting.queue
 ORDER BY waiting.queue COLLATE "C"
