@@ -286,9 +286,9 @@ impl SupervisorMetrics {
         self.traces_dropped.inc_by(u64::try_from(executions).unwrap_or(u64::MAX));
     }
 
-    /// So many lines of the supervisor's own log were dropped.
-    pub fn log_lines_dropped(&self, lines: u64) {
-        self.log_lines_dropped.inc_by(lines);
+    /// So many lines of the supervisor's own log were dropped in all.
+    pub fn log_lines_dropped(&self, total: u64) {
+        self.log_lines_dropped.inc_by(total.saturating_sub(self.log_lines_dropped.get()));
     }
 
     /// An attempt turned out to be somebody else's.

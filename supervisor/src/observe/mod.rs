@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
 use log_output::LogWriter;
-pub(crate) use log_output::take_dropped_lines;
+pub(crate) use log_output::dropped_lines;
 pub(crate) use metrics::plain;
 pub use metrics::{SupervisorMetrics, Unwritten};
 

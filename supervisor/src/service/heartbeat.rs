@@ -9,7 +9,7 @@ use muster_bus::HEARTBEAT_INTERVAL;
 use super::supervisor::Supervisor;
 use crate::api::ApiService;
 use crate::liveness::VitalLoop;
-use crate::observe::take_dropped_lines;
+use crate::observe::dropped_lines;
 
 /// How often the executor's thread is asked whether it still answers.
 const EXECUTOR_ASKED_EVERY: Duration = Duration::from_secs(2);
@@ -30,9 +30,10 @@ pub(super) async fn beat_for_ever(supervisor: Weak<Supervisor>) {
 }
 
 fn tell_dropped_lines(supervisor: &Supervisor) {
-    let lines = take_dropped_lines();
+    let dropped = dropped_lines();
+    supervisor.core.metrics.log_lines_dropped(dropped.total);
+    let lines = dropped.to_tell;
     if lines > 0 {
-        supervisor.core.metrics.log_lines_dropped(lines);
         tracing::warn!(lines, "lines of this log were dropped: whoever reads it stood still");
     }
 }
