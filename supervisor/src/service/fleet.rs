@@ -28,15 +28,18 @@ pub(super) async fn say_for_ever(supervisor: Weak<Supervisor>) {
         let now = Instant::now();
         let is_said =
             said.as_ref().is_some_and(|(at, problems)| *at + SAID_EVERY > now && *problems == word.problems);
+        let mut is_heard = true;
         if !is_said {
             if let Err(error) = supervisor.say(&word).await {
                 // Whoever reads the fleet sees that it is silent, and readiness says what is wrong with the database.
                 tracing::debug!(%error, "cannot tell the other supervisors how this one is");
+                is_heard = false;
             }
-            said = Some((now, word.problems.clone()));
+            said = Some((now, word.problems.clone())).filter(|_| is_heard);
         }
         drop(supervisor);
-        tokio::time::sleep(if word.problems.is_empty() { SAID_EVERY } else { TROUBLE_LOOKED_AT_EVERY }).await;
+        let is_well = is_heard && word.problems.is_empty();
+        tokio::time::sleep(if is_well { SAID_EVERY } else { TROUBLE_LOOKED_AT_EVERY }).await;
     }
 }
 

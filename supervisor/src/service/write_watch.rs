@@ -44,7 +44,12 @@ impl WriteWatch {
             }
         };
         // One that was given up may still be held up, and hold the row that the next one is for.
-        if !matches!(written, Err(StoreError::CommitUnknown { .. } | StoreError::Locked { .. })) {
+        let is_open = match &written {
+            Ok(_) => false,
+            Err(StoreError::CommitUnknown { .. } | StoreError::Locked { .. }) => true,
+            Err(_) => self.silent_for().is_some(),
+        };
+        if !is_open {
             let told = self.state().take().is_some_and(|unconfirmed| unconfirmed.is_told);
             if told && written.is_ok() {
                 tracing::info!("the database confirms what is written again");
@@ -92,7 +97,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         confirmed
-            .send(Err(StoreError::CommitUnknown { backend: "test", message: "given up".into() }))
+            .send(Err(StoreError::Unreachable { backend: "test", message: "no answer in time".into() }))
             .unwrap();
         writing.await.unwrap().unwrap_err();
         assert!(watch.silent_for().is_some(), "it may still wait");
