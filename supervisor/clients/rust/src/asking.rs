@@ -12,6 +12,8 @@ use crate::error::MusterError;
 use crate::token;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer that was asked for to a deadline may take so much longer on its way.
+const AFTER_DEADLINE: Duration = Duration::from_secs(1);
 /// How long an answer may take, beyond the time it was asked to wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A result may fill a frame, and JSON text may escape it.
@@ -107,7 +109,11 @@ impl Asking {
     }
 
     fn once(&self, question: &Question<'_>) -> Result<(u16, String), ureq::Error> {
-        let (url, most) = (format!("{}{}", self.base, question.path), Some(question.wait + ANSWER_TIMEOUT));
+        let url = format!("{}{}", self.base, question.path);
+        let left = question
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()) + AFTER_DEADLINE);
+        let most = Some((question.wait + ANSWER_TIMEOUT).min(left.unwrap_or(Duration::MAX)));
         let shown = self.token().map(|token| format!("Bearer {token}")).unwrap_or_default();
         let mut response = match question.body {
             Some(body) => {

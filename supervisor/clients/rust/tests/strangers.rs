@@ -85,6 +85,19 @@ fn who_waits_for_a_moment_is_told_after_it_that_nobody_answers() {
 }
 
 #[test]
+fn who_waits_for_a_moment_is_told_soon_after_it_that_somebody_is_silent() {
+    // It takes connections, as one that was stopped does, and answers none.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client =
+        MusterClient::new(&format!("http://{}", silent.local_addr().unwrap())).unwrap().with_token("secret");
+    let began = Instant::now();
+    let told =
+        client.with_patience(Duration::from_secs(60)).wait(Uuid::now_v7(), Some(Duration::from_millis(300)));
+    assert!(told.is_err());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
 fn an_answer_that_leaves_some_out_is_no_supervisors() {
     let (url, _asked) = stranger("202 Accepted", r#"{"executions":[]}"#.to_owned());
     let client = MusterClient::new(&url).unwrap().with_token("word");
