@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    muster_system::process::keep_ends_of_children();
+    muster_system::process::hear_signals();
     // What outlives a supervisor that is killed: nothing else of one may have begun.
     if let Some(code) = muster_system::process::guard_if_asked() {
         return code;

@@ -139,7 +139,7 @@ settings! {
     "drain_seconds" => drain: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "300";
     /// The program of a worker and its arguments: a TOML array or a shell-quoted string. Default: the `worker` beside the supervisor.
     "worker_command" => worker_command: Vec<String>, CommandKind = CommandKind, default "";
-    /// Environment variables that workers get beside PATH, HOME, LANG and TZ: NAME lets one through, NAME=VALUE sets it, * lets all through but those that begin with MUSTER_.
+    /// Environment variables that workers get beside PATH, HOME, LANG and TZ: NAME lets one through, NAME=VALUE sets it, * lets all through but those that begin with MUSTER_ or speak of the supervisor alone, such as NOTIFY_SOCKET.
     "worker_env" => worker_env: Vec<WorkerVariable>, VariablesKind = VariablesKind, default "";
     /// What a worker is kept from by the operating system: off, scoped (other processes, privileges) or strict (besides files, connections, system calls).
     "confinement" => confinement: ConfinementLevel, ConfinementKind = ConfinementKind::new(), default "scoped";

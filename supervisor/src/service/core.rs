@@ -333,10 +333,15 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, WorkerSpecError> {
 }
 
 /// Variables that speak of what only the supervisor has: a descriptor, or the ear of whoever started it.
-const OF_ONE_PROCESS: [&str; 9] = [
+const OF_ONE_PROCESS: [&str; 14] = [
+    "CREDENTIALS_DIRECTORY",
+    "JOURNAL_STREAM",
     "LISTEN_FDNAMES",
     "LISTEN_FDS",
     "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
     "NODE_CHANNEL_FD",
     "NODE_CHANNEL_SERIALIZATION_MODE",
     "NODE_UNIQUE_ID",
@@ -369,4 +374,19 @@ fn variables(asked: &[WorkerVariable]) -> Vec<(String, Option<OsString>)> {
 /// Makes the identity of a supervisor that starts now.
 pub fn claimant(settings: &Settings) -> Claimant {
     Claimant::new(settings.lease, ServedQueues::of(settings.served_queues()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_speaks_of_the_supervisor_alone_is_not_let_through() {
+        for ours in ["MUSTER_HTTP_TOKEN", "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "NODE_CHANNEL_FD"] {
+            assert!(is_ours_alone(ours), "{ours}");
+        }
+        for theirs in ["PATH", "NODE_OPTIONS", "LISTEN_ADDRESS"] {
+            assert!(!is_ours_alone(theirs), "{theirs}");
+        }
+    }
 }

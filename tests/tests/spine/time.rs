@@ -118,14 +118,14 @@ fn what_ended_in_time_while_the_supervisor_stood_still_is_no_timeout() {
     const SOON: Duration = Duration::from_secs(30);
     let installation = workflows::installed().setting("max_workers", 2).setting("min_workers", 2);
     let supervisor = installation.start();
-    let limited = |ms| json!({ "workflow": "sleep", "parameters": { "ms": ms }, "timeout_seconds": 2 });
-    let [in_time, never] = [500, 60_000].map(|ms| supervisor.client().submit(&limited(ms)));
+    let limited = |ms| json!({ "workflow": "sleep", "parameters": { "ms": ms }, "timeout_seconds": 4 });
+    let [in_time, never] = [1_500, 60_000].map(|ms| supervisor.client().submit(&limited(ms)));
     for id in [&in_time, &never] {
         supervisor.client().has_status(id, "RUNNING", SOON);
     }
     supervisor.signal(Signal::STOP);
     let stopped = Instant::now();
-    eventually("both limits are over", SOON, || stopped.elapsed() > Duration::from_secs(3));
+    eventually("both limits are over", SOON, || stopped.elapsed() > Duration::from_secs(5));
     supervisor.signal(Signal::CONT);
     supervisor.client().has_status(&in_time, "SUCCESS", SOON);
     supervisor.client().has_status(&never, "TIMEOUT", SOON);

@@ -128,7 +128,7 @@ impl Pool {
                 timers.set(&mut worker.age_alarm, TimerOwner::Age(id), aged_at);
             });
         }
-        self.finish_step(now, true, effects);
+        self.finish_step(now, false, effects);
     }
 
     /// When to call [`Pool::step`] with [`PoolEvent::Tick`] at the latest. May be earlier than needed: deadlines

@@ -21,14 +21,6 @@ pub(super) fn release(pid: u32) {
     OURS.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
 }
 
-/// Sees to it that the ends of children are kept for whoever waits for them. Some start their programs with SIGCHLD ignored, and the
-/// system then forgets how each child ended, here and in all that is started from here. Call before anything is started.
-#[expect(unsafe_code, reason = "the C library's function sets what a signal does")]
-pub fn keep_ends_of_children() {
-    // SAFETY: nothing of this process handles the signal yet, and the default needs no handler.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-}
-
 /// From now on, whoever descends from this process becomes its child when its parent ends.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ mod watch;
 
 pub use belongings::WorkerBelongings;
 pub use cgroup::{GroupLimits, LeafMemory, WorkerLeaves};
-pub use child_reaper::{inherit_orphans, is_any_child_dead, keep_ends_of_children, reap_orphans};
+pub use child_reaper::{inherit_orphans, is_any_child_dead, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, connections_within, descriptors_for, raise_descriptor_limit,
@@ -53,5 +53,6 @@ pub use reaping::{ReapedProcess, cpu_time, oom_kills};
 pub use running_program::RunningProgram;
 pub use spawn_counter::{SpawnCounter, SpawnOrder};
 pub use spawner::{PIPE_BYTES, SpawnedChild, Spawner};
+pub use vfork::hear_signals;
 pub use wall::{WALL_NAMES, Wall, close_to_others, walls};
 pub use watch::{ExitWatch, abandon};

@@ -201,6 +201,20 @@ impl Drop for HeldSignals {
     }
 }
 
+/// What this process was started with is set right, where it would be deaf or blind: no signal is held back, and the system keeps the
+/// ends of children for whoever waits for them, which it does not where SIGCHLD is ignored, here and in all that is started from
+/// here. Call before anything else is started.
+#[expect(unsafe_code, reason = "the C library's functions set what signals do")]
+pub fn hear_signals() {
+    // SAFETY: nothing of this process handles the signal yet, and the default needs no handler; the set is filled before it is read.
+    unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
 /// In the new process: signals do what they do in a program that is just started, and none is held back any more.
 #[expect(unsafe_code, reason = "the C library's own function keeps from us the signals that it uses itself")]
 pub(super) fn reset_signals() {
