@@ -18,8 +18,8 @@ export class Comparison {
   #calls = 0;
   #logs = 0;
   #used = new Set();
-  /** @type {(value?: any) => void} */
-  #onCall = () => {};
+  /** Those who wait for calls, as more than one cancel may. @type {((value?: any) => void)[]} */
+  #onCall = [];
 
   /** `memory` answers past the recording. */
   constructor(recording, masks, memory) {
@@ -30,7 +30,7 @@ export class Comparison {
 
   /** Resolves once the run has made so many calls. */
   async made(calls) {
-    while (this.#calls < calls) await new Promise((resolve) => (this.#onCall = resolve));
+    while (this.#calls < calls) await new Promise((resolve) => this.#onCall.push(resolve));
   }
 
   /** The CallResult for the run's next call; null when the recording has none and a cancel is still to come. */
@@ -39,7 +39,7 @@ export class Comparison {
     const isEqual = (one) => one !== undefined && one.method === method && isAlike(one.params, params);
     const kth = calls[this.#calls];
     this.#calls += 1;
-    this.#onCall();
+    for (const wake of this.#onCall.splice(0)) wake();
     const known = this.#calls <= callsInOrder || !this.#recording.hasGap;
     if (!isEqual(kth) && known) this.#differ(`call ${this.#calls}`, kth && shownCall(kth), shownCall({ method, params }));
     const found = isEqual(kth) ? kth : calls.find((one) => isEqual(one) && !this.#used.has(one));
