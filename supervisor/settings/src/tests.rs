@@ -79,7 +79,7 @@ fn a_list_of_queues_is_not_taken_for_one_queue() {
         [Raw::List(vec!["a,b".to_owned()]), Raw::Text("a,b".to_owned()), Raw::Text(r#"["a","b"]"#.to_owned())]
     {
         let refused = queues(wrong).unwrap_err();
-        assert!(refused.contains("must be names with blanks between them"), "{refused}");
+        assert!(refused.contains("must be names without commas and brackets"), "{refused}");
     }
 }
 

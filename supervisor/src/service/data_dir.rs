@@ -78,9 +78,12 @@ impl DataDir {
 
     /// Whether the directory at its path is the one that was locked. When it is found not to be, that is told once.
     pub fn is_in_place(&self) -> bool {
-        let file = |it: io::Result<Metadata>| it.map(|it| (it.dev(), it.ino())).ok();
-        let here = file(std::fs::metadata(self.path.join(LOCK)));
-        let is_in_place = here.is_some() && here == file(self.lock.metadata());
+        let file = |it: Metadata| (it.dev(), it.ino());
+        let is_in_place = match std::fs::metadata(self.path.join(LOCK)).map(file) {
+            Ok(here) => self.lock.metadata().is_ok_and(|held| here == file(held)),
+            // What cannot be looked at may well be there.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        };
         let was_lost = self.is_lost.swap(!is_in_place, Ordering::Relaxed);
         if !is_in_place && !was_lost {
             let data_dir = self.path.display();

@@ -48,7 +48,7 @@ impl SettingKind for NamesKind {
             // One that nobody meant would be served, and those that were meant would not.
             if name.contains([',', '[', ']']) {
                 return Err(format!(
-                    "must be names with blanks between them (or an array in the file, or the flag several times), not {name:?}"
+                    "must be names without commas and brackets, with blanks between them (or an array in the file, or the flag several times), not {name:?}"
                 ));
             }
             if names.contains(&name) {
