@@ -128,7 +128,8 @@ impl Pool {
                 timers.set(&mut worker.age_alarm, TimerOwner::Age(id), aged_at);
             });
         }
-        self.finish_step(now, false, effects);
+        // New settings may want what is long past, as of an age.
+        self.finish_step(now, true, effects);
     }
 
     /// When to call [`Pool::step`] with [`PoolEvent::Tick`] at the latest. May be earlier than needed: deadlines
