@@ -12,7 +12,7 @@ from typing import AbstractSet, Tuple
 
 # Taken before they are watched: see `touched`.
 _collect, _freeze, _unfreeze, _stats = gc.collect, gc.freeze, gc.unfreeze, gc.get_stats
-_monotonic = time.monotonic
+_monotonic, _used = time.monotonic, time.thread_time
 _MOVING = frozenset(("freeze", "unfreeze"))
 _YOUNG, _ALL = 1, 2
 """The oldest generation of a collection."""
@@ -69,11 +69,12 @@ class Garbage:
         if was_moved or self._has_loaded:
             # Also what a run before had loaded, and is of no use any more.
             _unfreeze()
+        used = _used()
         if _collect():
             _collect_again(_ALL)
-        ended = _monotonic()
-        self._seconds = ended - began
-        self._due = ended + self._seconds * _SHARE
+        # Of the processor: on a busy machine the clock counts what others did meanwhile.
+        self._seconds = _used() - used
+        self._due = _monotonic() + self._seconds * _SHARE
         self.takes_long = self._seconds > _LONG_SECONDS
         if was_moved or self._has_loaded:
             self.freeze()
