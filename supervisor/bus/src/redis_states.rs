@@ -11,9 +11,13 @@ use super::{Bus, BusError};
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn say(server: &TestRedis, words: &[&str]) {
+    say_over(&mut server.connection(), words);
+}
+
+fn say_over(connection: &mut ::redis::Connection, words: &[&str]) {
     let mut command = ::redis::cmd(words[0]);
     command.arg(&words[1..]);
-    command.query::<()>(&mut server.connection()).unwrap();
+    command.query::<()>(connection).unwrap();
 }
 
 /// Waits until the health's problem is as wished.
@@ -90,11 +94,7 @@ async fn a_server_that_cannot_save() {
 async fn a_server_that_wants_a_password_from_now_on() {
     let server = TestRedis::start();
     let mut operator = server.connection();
-    let mut say = |words: &[&str]| {
-        let mut command = ::redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        command.query::<()>(&mut operator).unwrap();
-    };
+    let mut say = |words: &[&str]| say_over(&mut operator, words);
     let bus = Bus::redis(&server.url(), "test").unwrap();
     problem_is(&bus, |problem| problem.is_none()).await;
     say(&["CONFIG", "SET", "requirepass", "secret"]);

@@ -59,25 +59,23 @@ pub(crate) async fn follow_clock_for_ever(store: Arc<dyn Store>) {
     let mut every = tokio::time::interval(CLOCK_EVERY);
     loop {
         every.tick().await;
-        let mut rows = 0;
-        loop {
-            match store.follow_clock(FOLLOW_MAX).await {
-                Ok(page) => {
-                    rows += page;
-                    if page < FOLLOW_MAX {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "cannot look whether the clock was set back; trying again");
-                    break;
-                }
-            }
+        let (mut rows, mut page) = (0, FOLLOW_MAX);
+        // A full page means that more are left.
+        while page == FOLLOW_MAX {
+            page = follow_clock(&*store).await;
+            rows += page;
         }
         if rows > 0 {
             tracing::warn!(rows, "the clock of the database was set back: what waits does not wait for it");
         }
     }
+}
+
+async fn follow_clock(store: &dyn Store) -> usize {
+    store.follow_clock(FOLLOW_MAX).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "cannot look whether the clock was set back; trying again");
+        0
+    })
 }
 
 async fn expire(store: &Arc<dyn Store>, bus: &Bus, claimant: &Claimant) -> usize {

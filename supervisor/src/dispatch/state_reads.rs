@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable as _};
 use muster_store::{StateStore, StoreError};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -28,19 +29,20 @@ async fn read_patiently(
     question: &StateQuestion,
     patience: Duration,
 ) -> Result<Option<Box<RawValue>>, StoreError> {
-    let (begun, mut pause) = (Instant::now(), AGAIN_AFTER);
-    loop {
-        match store.state(question.organization, &question.key).await {
-            Err(error)
-                if error.is_passing() && begun.elapsed() < patience && !question.answer.is_closed() =>
-            {
-                tracing::debug!(%error, "the state that a run asks for is read again");
-            }
-            read => return read,
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(AGAIN_AFTER_MAX);
-    }
+    let begun = Instant::now();
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(AGAIN_AFTER)
+        .with_max_delay(AGAIN_AFTER_MAX)
+        .without_max_times();
+    (|| store.state(question.organization, &question.key))
+        .retry(pauses)
+        .when(|error: &StoreError| {
+            error.is_passing() && begun.elapsed() < patience && !question.answer.is_closed()
+        })
+        .notify(|error: &StoreError, _| {
+            tracing::debug!(%error, "the state that a run asks for is read again");
+        })
+        .await
 }
 
 #[cfg(test)]
