@@ -389,14 +389,10 @@ impl Supervisor {
 
     /// Several in one transaction.
     async fn submit_group(&self, requests: &[ExecutionRequest]) -> Vec<Result<SubmitAnswer, ServiceError>> {
-        let mut checked = Vec::with_capacity(requests.len());
-        for request in requests {
-            checked.push(self.checked(request).await);
-        }
         let (mut rows, mut refused) =
             (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
-        for row in checked {
-            match row {
+        for request in requests {
+            match self.checked(request).await {
                 Ok(row) => {
                     rows.push(row);
                     refused.push(None);
@@ -421,10 +417,13 @@ impl Supervisor {
         let known = rows.iter().zip(&written).filter(|(row, submitted)| was_there(row, submitted));
         // The others are written by now: what cannot be looked at is only what was there before.
         let there = self.rows_under_ids_of(known.map(|(row, _)| row)).await.map_err(ServiceError::from);
-        let answer = |(row, submitted): (NewExecution, Submitted)| match &there {
-            Err(error) if was_there(&row, &submitted) => Err(unavailable(error)),
-            Ok(there) if was_there(&row, &submitted) => self.submitted(&there.refuse_others(row)?, submitted),
-            Ok(_) | Err(_) => self.submitted(&row, submitted),
+        let answer = |(row, submitted): (NewExecution, Submitted)| {
+            let row = if was_there(&row, &submitted) {
+                there.as_ref().map_err(unavailable)?.refuse_others(row)?
+            } else {
+                row
+            };
+            self.submitted(&row, submitted)
         };
         Ok(rows.into_iter().zip(written).map(answer).collect())
     }
